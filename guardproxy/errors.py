@@ -1,0 +1,121 @@
+"""Every error we raise on purpose.
+
+    GuardproxyError
+    ├── ConfigurationError      the operator's: refused at start or at reload
+    │   ├── PolicyError         a policy file; says file, line and key
+    │   └── ModelError          a model folder; missing, changed or unreadable
+    ├── RequestError            the caller's: becomes a 4xx, nothing was sent upstream
+    ├── ClassifierError         ours: becomes a verdict in `guard`, never a response by itself
+    │   ├── ClassifierDeadline
+    │   ├── ClassifierOverloaded
+    │   └── ClassifierMissing
+    ├── UpstreamError           theirs: becomes a 502 or 504
+    └── OverloadedError         ours: a bound of this process is reached, becomes a 503
+
+The branch says whose fault it is. Messages never hold user text, keys or tokens.
+"""
+
+from __future__ import annotations
+
+
+class GuardproxyError(Exception):
+    """Base of all errors raised on purpose."""
+
+
+class ConfigurationError(GuardproxyError):
+    """Something the operator wrote cannot be used."""
+
+
+class PolicyError(ConfigurationError):
+    """A policy cannot be used.
+
+    Args:
+        message: what is wrong and what to do, one line.
+        file: the file it stands in, if it came from one.
+        line: line number in that file, counted from 1.
+        key: dotted path of the key, e.g. `input[0].moderation_llm_v2.action`.
+    """
+
+    def __init__(
+        self, message: str, *, file: str | None = None, line: int | None = None, key: str = ""
+    ) -> None:
+        self.message = message
+        self.file = file
+        self.line = line
+        self.key = key
+        super().__init__(str(self))
+
+    def __str__(self) -> str:
+        place = ":".join(str(part) for part in (self.file, self.line) if part is not None)
+        return ": ".join(part for part in (place, self.key, self.message) if part)
+
+
+class ModelError(ConfigurationError):
+    """A model folder is missing, incomplete, changed or unreadable."""
+
+
+class RequestError(GuardproxyError):
+    """The caller sent something we do not let through unread.
+
+    Args:
+        message: one line for the caller; names the place, never repeats its text.
+        status: HTTP status, 4xx.
+        code: short machine-readable reason, e.g. `duplicate_key`.
+        param: JSON path or header the message is about.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int = 400,
+        code: str = "invalid_request",
+        param: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.status = status
+        self.code = code
+        self.param = param
+
+
+class ClassifierError(GuardproxyError):
+    """The classifier did not answer; the policy says what follows."""
+
+    reason = "error"
+
+
+class ClassifierDeadline(ClassifierError):
+    """The judgement took longer than it may."""
+
+    reason = "deadline"
+
+
+class ClassifierOverloaded(ClassifierError):
+    """The queue in front of the classifier is full."""
+
+    reason = "overload"
+
+
+class ClassifierMissing(ClassifierError):
+    """There is no classifier, or it cannot judge what the policy asks for."""
+
+    reason = "missing"
+
+
+class UpstreamError(GuardproxyError):
+    """The upstream did not answer, or answered something nobody can read.
+
+    Args:
+        message: one line for the caller; holds no host, no key, no body.
+        status: HTTP status, 502 or 504.
+    """
+
+    def __init__(self, message: str, *, status: int = 502) -> None:
+        super().__init__(message)
+        self.message = message
+        self.status = status
+
+
+class OverloadedError(GuardproxyError):
+    """A bound of this process is reached; the caller may try again later."""

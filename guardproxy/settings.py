@@ -1,0 +1,98 @@
+"""The environment: every `GUARDPROXY_*` variable, and the options of `guardproxy serve`.
+
+What belongs to a process stands here; what belongs to the content of a request stands in the
+policy (`policy.config.Limits`). `cli` makes one option of each field, from its description.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+KIB = 1024
+MIB = 1024 * KIB
+
+
+class LogLevel(StrEnum):
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class Settings(BaseSettings):
+    """What one process needs to know. Durations are seconds, sizes are bytes."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="GUARDPROXY_", extra="ignore", frozen=True, hide_input_in_errors=True
+    )
+
+    upstream: str | None = Field(
+        default=None,
+        description="base URL of the LLM API, with its version path: https://api.openai.com/v1",
+    )
+    upstream_api_key: SecretStr | None = Field(
+        default=None,
+        description="key sent upstream in place of the caller's Authorization",
+    )
+    client_keys: SecretStr | None = Field(
+        default=None,
+        description="comma-separated keys a caller must present (needs an upstream key)",
+    )
+    forward_guardrails: bool = Field(
+        default=False,
+        description="leave inline `guardrails` in the body (only for a Mistral upstream)",
+    )
+    policy: Path | None = Field(
+        default=None, description="policy file; the embedded default if not given"
+    )
+    model: Path | None = Field(
+        default=None, description="model folder; the embedded model if not given"
+    )
+    host: str = Field(default="127.0.0.1", description="address to listen on")
+    port: int = Field(default=8080, ge=0, le=65535, description="port to listen on; 0 picks one")
+    workers: int = Field(default=1, ge=1, le=256, description="number of processes")
+    log_level: LogLevel = Field(default=LogLevel.INFO, description="lowest level that is logged")
+    header_bytes: int = Field(default=16 * KIB, ge=KIB, description="largest request head")
+    header_count: int = Field(default=100, ge=10, description="most request headers")
+    target_bytes: int = Field(default=8 * KIB, ge=256, description="longest path and query")
+    buffered_bytes: int = Field(
+        default=256 * MIB, ge=MIB, description="most bytes held at once, by all requests"
+    )
+    connect_timeout: float = Field(
+        default=10.0, gt=0, description="longest wait for a connection upstream"
+    )
+    idle_timeout: float = Field(
+        default=60.0, gt=0, description="longest silence of the upstream or of the caller"
+    )
+    request_timeout: float = Field(
+        default=600.0, gt=0, description="longest time a request may take in all"
+    )
+    shutdown_timeout: float = Field(
+        default=30.0, gt=0, description="longest wait for running requests at shutdown"
+    )
+    classifier_timeout: float = Field(
+        default=2.0, gt=0, description="longest wait for one judgement"
+    )
+    classifier_queue: int = Field(
+        default=64, ge=1, description="most judgements waiting; one more is refused as overload"
+    )
+    classifier_threads: int | None = Field(
+        default=None, ge=1, description="classifier runs at once; one per core if not given"
+    )
+    cache_entries: int = Field(
+        default=16_384, ge=0, description="texts whose scores are remembered; 0 remembers none"
+    )
+
+    @field_validator("upstream")
+    @classmethod
+    def _upstream_is_a_url(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        if not value.startswith(("http://", "https://")) or "@" in value or "?" in value:
+            msg = "must be an http(s) URL without user, query or fragment"
+            raise ValueError(msg)
+        return value.rstrip("/")

@@ -1,0 +1,123 @@
+"""What a judgement says: scores, decisions, results, verdict. Values only, no rules of a policy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TypeAlias
+
+from guardproxy.content import MediaPart
+
+Scores: TypeAlias = Mapping[str, float]
+"""Category of our taxonomy -> calibrated probability, 0..1, of one text."""
+
+
+class Action(StrEnum):
+    """What a guardrail entry does when a category is violated (Mistral `action`)."""
+
+    NONE = "none"
+    BLOCK = "block"
+
+
+class Direction(StrEnum):
+    """Which way the judged text travels."""
+
+    INPUT = "input"
+    OUTPUT = "output"
+
+
+@dataclass(frozen=True, slots=True)
+class CategoryDecision:
+    """A category's highest score against its threshold; `path` says where that score stood."""
+
+    threshold: float
+    score: float
+    path: str = ""
+
+    @property
+    def violated(self) -> bool:
+        """Above, not at, the threshold (Mistral); so a threshold of 1 switches a category off."""
+        return self.score > self.threshold
+
+
+@dataclass(frozen=True, slots=True)
+class GuardrailResult:
+    """What one guardrail entry says about a set of texts.
+
+    `name` is the config name on the wire (`moderation_llm_v2`). `error` is the reason the entry
+    could not be evaluated (`error`, `deadline`, `overload`, `missing`); it has no decisions then.
+    """
+
+    name: str
+    model_name: str
+    action: Action
+    decisions: Mapping[str, CategoryDecision]
+    block_on_error: bool = False
+    error: str | None = None
+
+    @property
+    def violated(self) -> bool:
+        return any(decision.violated for decision in self.decisions.values())
+
+    @property
+    def blocked(self) -> bool:
+        if self.error is not None:
+            return self.block_on_error
+        return self.violated and self.action is Action.BLOCK
+
+    @property
+    def action_taken(self) -> Action:
+        return Action.BLOCK if self.blocked else Action.NONE
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What all guardrail entries say about a set of texts.
+
+    `results` holds the operator's entries first, then the caller's `inline` ones.
+    `blocked_media` and `flagged_media` could not be read; the policy says which is which.
+    """
+
+    results: tuple[GuardrailResult, ...] = ()
+    inline: tuple[GuardrailResult, ...] = ()
+    blocked_media: tuple[MediaPart, ...] = field(default=())
+    flagged_media: tuple[MediaPart, ...] = field(default=())
+
+    @property
+    def all_results(self) -> tuple[GuardrailResult, ...]:
+        return self.results + self.inline
+
+    @property
+    def blocked(self) -> bool:
+        return bool(self.blocked_media) or any(result.blocked for result in self.all_results)
+
+    @property
+    def violated(self) -> bool:
+        return any(result.violated for result in self.all_results)
+
+    @property
+    def error(self) -> str | None:
+        """Why something was not judged, if anything was not."""
+        return next((r.error for r in self.all_results if r.error is not None), None)
+
+    @property
+    def blocked_by_error(self) -> bool:
+        """Blocked, and only because something could not be judged."""
+        return not self.blocked_media and self.blocked and not any(
+            result.blocked for result in self.all_results if result.error is None
+        )
+
+    @property
+    def violated_categories(self) -> tuple[str, ...]:
+        """Violated categories, sorted, each once."""
+        return tuple(
+            sorted(
+                {
+                    category
+                    for result in self.all_results
+                    for category, decision in result.decisions.items()
+                    if decision.violated
+                }
+            )
+        )
