@@ -21,6 +21,14 @@ MIB = 1024 * KIB
 Threshold = Annotated[float, Field(strict=True, ge=0.0, le=1.0, allow_inf_nan=False)]
 
 
+def _refuse_unknown_categories(
+    thresholds: dict[str, Threshold | None] | dict[str, Threshold] | None, known: tuple[str, ...]
+) -> None:
+    for category in thresholds or ():
+        if category not in known:
+            raise ValueError(f"unknown category {category!r}; known are {', '.join(known)}")
+
+
 class _Strict(BaseModel):
     model_config = ConfigDict(
         extra="forbid", frozen=True, strict=True, hide_input_in_errors=True, protected_namespaces=()
@@ -165,11 +173,3 @@ class PolicyConfig(_Strict):
                 f"allowed are {', '.join(sorted(own))}"
             )
         return self
-
-
-def _refuse_unknown_categories(
-    thresholds: dict[str, Threshold | None] | dict[str, Threshold] | None, known: tuple[str, ...]
-) -> None:
-    for category in thresholds or ():
-        if category not in known:
-            raise ValueError(f"unknown category {category!r}; known are {', '.join(known)}")
