@@ -1,0 +1,83 @@
+# One word for each job; each creates what it needs. Needs Python 3.11+ with venv, nothing else.
+# Another interpreter: make check PYTHON=/path/to/python
+
+VENV := .venv
+BIN := $(VENV)/bin
+# Workers of pytest; every one loads the model.
+JOBS ?= 2
+# Extra words for pytest: make test ARGS="-k sse -x"
+ARGS ?=
+# pyright asks a web site for its newest version unless told not to.
+export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help demo check lint types test fmt build clean
+
+help:
+	@echo "make demo    install, then show one question answered and one refused"
+	@echo "make check   install the tools, then everything CI runs"
+	@echo "make lint    format, ruff, import floors"
+	@echo "make types   mypy and pyright"
+	@echo "make test    the tests, without coverage (ARGS=\"-k name\")"
+	@echo "make fmt     format and fix what can be fixed"
+	@echo "make build   wheel and source archive into dist/"
+	@echo "make clean   remove what the other words made"
+
+demo: $(VENV)/.demo
+	$(BIN)/guardproxy demo
+
+check: lint types
+	$(BIN)/pytest -n $(JOBS) --dist worksteal --cov --cov-report=term
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/lint-imports
+
+types: $(VENV)/.dev
+	$(BIN)/mypy
+	$(BIN)/pyright
+
+test: $(VENV)/.dev
+	$(BIN)/pytest -n $(JOBS) --dist worksteal $(ARGS)
+
+fmt: $(VENV)/.dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+build: $(VENV)/.dev
+	$(BIN)/python -m hatchling build
+
+clean:
+	rm -rf $(VENV) build dist .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .import_linter_cache
+	find guardproxy tests examples -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# A stamp says that what pyproject.toml asks for is installed. The tools include the demo's parts.
+$(VENV)/.dev: pyproject.toml | $(VENV)/.pip
+	@echo "installing guardproxy and its tools into $(VENV), a minute or two"
+	@$(BIN)/python -m pip install --quiet --editable . --group dev
+	@touch $@ $(VENV)/.demo
+
+$(VENV)/.demo: pyproject.toml | $(VENV)/.pip
+	@echo "installing guardproxy into $(VENV), about a minute"
+	@$(BIN)/python -m pip install --quiet --editable '.[demo]'
+	@touch $@
+
+# `--group` needs pip 25.1; the pip that comes with Python 3.11 and 3.12 is older.
+$(VENV)/.pip:
+	@found=; \
+	for candidate in $(PYTHON) python3.13 python3.12 python3.11 python3 python; do \
+		if "$$candidate" -c 'import sys, ensurepip; sys.exit(sys.version_info < (3, 11))' \
+			>/dev/null 2>&1; then found=$$candidate; break; fi; \
+	done; \
+	if [ -z "$$found" ]; then \
+		echo "make: no Python 3.11 or newer with the venv module found." >&2; \
+		echo "Install one (Debian, Ubuntu: apt install python3 python3-venv)," >&2; \
+		echo "or name one: make $(MAKECMDGOALS) PYTHON=/path/to/python3" >&2; \
+		exit 1; \
+	fi; \
+	echo "$$found -m venv $(VENV)"; \
+	"$$found" -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
+	@touch $@
