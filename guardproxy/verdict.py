@@ -47,6 +47,7 @@ class GuardrailResult:
 
     `name` is the config name on the wire (`moderation_llm_v2`). `error` is the reason the entry
     could not be evaluated (`error`, `deadline`, `overload`, `missing`); it has no decisions then.
+    `entry` is the place of its config in the list it came from: one config may hold two versions.
     """
 
     name: str
@@ -55,6 +56,7 @@ class GuardrailResult:
     decisions: Mapping[str, CategoryDecision]
     block_on_error: bool = False
     error: str | None = None
+    entry: int = 0
 
     @property
     def violated(self) -> bool:

@@ -1,0 +1,238 @@
+"""The rules: guardrail entries + scores -> what each entry says. Pure.
+
+Violated means above, not at, the threshold (Mistral); so a higher score or a lower threshold can
+only add blocks, and a threshold of 1 switches a category off.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from guardproxy.errors import ClassifierError, ClassifierMissing, PolicyError
+from guardproxy.policy.config import GuardrailConfig, ModerationV1Config, ModerationV2Config
+from guardproxy.policy.taxonomy import V1_CATEGORIES, V1_SOURCES, V2_CATEGORIES
+from guardproxy.verdict import Action, CategoryDecision, GuardrailResult, Scores
+
+
+@dataclass(frozen=True, slots=True)
+class Guardrail:
+    """One guardrail entry, ready to decide: every category it evaluates has its threshold.
+
+    `entry` is the place of its config in the list it came from: an entry with both versions makes
+    two guardrails. `thresholds` is in the schema's order; a category that is not in it is not
+    evaluated. An empty one evaluates nothing.
+    """
+
+    name: str
+    model_name: str
+    action: Action
+    block_on_error: bool
+    thresholds: Mapping[str, float]
+    version: Literal[1, 2]
+    entry: int = 0
+
+
+def resolve(
+    configs: Sequence[GuardrailConfig], defaults: Mapping[str, float]
+) -> tuple[Guardrail, ...]:
+    """Entries with every threshold filled in, in their order, v1 before v2 within an entry.
+
+    Evaluated are all categories of the version, or with `ignore_other_categories` only those
+    given; `null` is not given. A threshold that is not given is the classifier's default; v1's
+    `dangerous_and_criminal_content` falls back to the higher default of its two sources.
+
+    Args:
+        configs: entries of a policy or of a request.
+        defaults: the classifier's `default_thresholds`.
+
+    Raises:
+        PolicyError: a category has neither a threshold nor a default. Nothing is made up: 1 would
+            be a guard that is silently off.
+    """
+    return tuple(
+        guardrail
+        for entry, config in enumerate(configs)
+        for guardrail in _guardrails(entry, config, defaults)
+    )
+
+
+def _guardrails(
+    entry: int, config: GuardrailConfig, defaults: Mapping[str, float]
+) -> Iterable[Guardrail]:
+    if (v1 := config.moderation_llm_v1) is not None:
+        thresholds = _thresholds(v1, V1_CATEGORIES, defaults)
+        yield Guardrail(
+            "moderation_llm_v1",
+            v1.model_name,
+            v1.action,
+            config.block_on_error,
+            thresholds,
+            1,
+            entry,
+        )
+    if (v2 := config.moderation_llm_v2) is not None:
+        thresholds = _thresholds(v2, V2_CATEGORIES, defaults)
+        yield Guardrail(
+            "moderation_llm_v2",
+            v2.model_name,
+            v2.action,
+            config.block_on_error,
+            thresholds,
+            2,
+            entry,
+        )
+
+
+def _thresholds(
+    config: ModerationV1Config | ModerationV2Config,
+    categories: Sequence[str],
+    defaults: Mapping[str, float],
+) -> dict[str, float]:
+    custom = config.custom_category_thresholds or {}
+    given = {category: value for category, value in custom.items() if value is not None}
+    return {
+        category: given[category] if category in given else _default(category, defaults)
+        for category in categories
+        if category in given or not config.ignore_other_categories
+    }
+
+
+def _default(category: str, defaults: Mapping[str, float]) -> float:
+    if category in defaults:
+        return defaults[category]
+    sources = V1_SOURCES.get(category, ())
+    if sources and all(source in defaults for source in sources):
+        return max(defaults[source] for source in sources)
+    raise PolicyError(
+        "the classifier has no default threshold for this category; "
+        "give one in custom_category_thresholds",
+        key=category,
+    )
+
+
+def decide(
+    guardrails: Sequence[Guardrail], judged: Sequence[tuple[str, Scores]]
+) -> tuple[GuardrailResult, ...]:
+    """What each guardrail says about the texts: per category the highest score and where it stood.
+
+    Args:
+        guardrails: from `resolve`.
+        judged: path and scores of each text. None at all leaves every score at 0.
+
+    Raises:
+        ClassifierMissing: a category that is evaluated has no score.
+        ClassifierError: a score is not a probability. (NaN is above nothing: it would pass.)
+    """
+    peaks = {
+        source: _peak(source, judged)
+        for guardrail in guardrails
+        for category in guardrail.thresholds
+        for source in _sources(guardrail, category)
+    }
+    return tuple(
+        _result(guardrail, decisions=_decisions(guardrail, peaks)) for guardrail in guardrails
+    )
+
+
+def _sources(guardrail: Guardrail, category: str) -> tuple[str, ...]:
+    return V1_SOURCES[category] if guardrail.version == 1 else (category,)
+
+
+def _peak(category: str, judged: Sequence[tuple[str, Scores]]) -> tuple[float, str]:
+    scored = ((_score(category, scores), path) for path, scores in judged)
+    return max(scored, key=_by_score, default=(0.0, ""))
+
+
+def _by_score(peak: tuple[float, str]) -> float:
+    return peak[0]
+
+
+def _score(category: str, scores: Scores) -> float:
+    if category not in scores:
+        raise ClassifierMissing(f"the classifier gave no score for {category}")
+    score = float(scores[category])
+    if not 0.0 <= score <= 1.0:
+        raise ClassifierError(f"the classifier's score for {category} is outside 0..1")
+    return score
+
+
+def _decisions(
+    guardrail: Guardrail, peaks: Mapping[str, tuple[float, str]]
+) -> dict[str, CategoryDecision]:
+    decisions = {}
+    for category, threshold in guardrail.thresholds.items():
+        sources = (peaks[source] for source in _sources(guardrail, category))
+        score, path = max(sources, key=_by_score)
+        decisions[category] = CategoryDecision(threshold, score, path)
+    return decisions
+
+
+def _result(
+    guardrail: Guardrail,
+    *,
+    decisions: Mapping[str, CategoryDecision] | None = None,
+    error: str | None = None,
+) -> GuardrailResult:
+    return GuardrailResult(
+        name=guardrail.name,
+        model_name=guardrail.model_name,
+        action=guardrail.action,
+        decisions=decisions or {},
+        block_on_error=guardrail.block_on_error,
+        error=error,
+        entry=guardrail.entry,
+    )
+
+
+def decide_without_scores(
+    guardrails: Sequence[Guardrail], reason: str
+) -> tuple[GuardrailResult, ...]:
+    """What each guardrail says when the classifier did not answer.
+
+    An entry that evaluates no category needed no answer, so it did not fail.
+
+    Args:
+        guardrails: from `resolve`.
+        reason: `ClassifierError.reason`.
+    """
+    return tuple(
+        _result(guardrail, error=reason if guardrail.thresholds else None)
+        for guardrail in guardrails
+    )
+
+
+def raise_thresholds(
+    guardrails: Sequence[Guardrail], partial: Mapping[str, float]
+) -> tuple[Guardrail, ...]:
+    """The same guardrails for text that is unfinished: each threshold the higher of the two.
+
+    Args:
+        guardrails: from `resolve`.
+        partial: v2 category -> threshold; v1's `dangerous_and_criminal_content` takes the higher
+            one of its sources. Never lowers a threshold, never adds a category.
+    """
+    return tuple(
+        replace(
+            guardrail,
+            thresholds={
+                category: max(
+                    threshold,
+                    *(partial.get(source, threshold) for source in _sources(guardrail, category)),
+                )
+                for category, threshold in guardrail.thresholds.items()
+            },
+        )
+        for guardrail in guardrails
+    )
+
+
+def unique_names(results: Iterable[GuardrailResult]) -> tuple[str, ...]:
+    """A name for each result: the config's, and from the second of a name on `#2`, `#3`, ..."""
+    seen: dict[str, int] = {}
+    names = []
+    for result in results:
+        count = seen[result.name] = seen.get(result.name, 0) + 1
+        names.append(result.name if count == 1 else f"{result.name}#{count}")
+    return tuple(names)
