@@ -10,6 +10,7 @@
     │   ├── ClassifierOverloaded
     │   └── ClassifierMissing
     ├── UpstreamError           theirs: becomes a 502 or 504
+    │   └── StreamError         an event stream that nobody can read as one thing
     └── OverloadedError         ours: a bound of this process is reached, becomes a 503
 
 The branch says whose fault it is. Messages never hold user text, keys or tokens.
@@ -115,6 +116,10 @@ class UpstreamError(GuardproxyError):
         super().__init__(message)
         self.message = message
         self.status = status
+
+
+class StreamError(UpstreamError):
+    """The upstream's event stream is not UTF-8, or one event is over its bound."""
 
 
 class OverloadedError(GuardproxyError):
