@@ -11,7 +11,7 @@ ARGS ?=
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo check lint types test fmt build clean
+.PHONY: help demo check lint types test fmt docs build clean
 
 help:
 	@echo "make demo    install, then show one question answered and one refused"
@@ -20,6 +20,7 @@ help:
 	@echo "make types   mypy and pyright"
 	@echo "make test    the tests, without coverage (ARGS=\"-k name\")"
 	@echo "make fmt     format and fix what can be fixed"
+	@echo "make docs    write the tables of docs/ that are made from the code"
 	@echo "make build   wheel and source archive into dist/"
 	@echo "make clean   remove what the other words made"
 
@@ -44,6 +45,9 @@ test: $(VENV)/.dev
 fmt: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+docs: $(VENV)/.dev
+	$(BIN)/python -m tests.tables
 
 build: $(VENV)/.dev
 	$(BIN)/python -m hatchling build

@@ -1,0 +1,1 @@
+"""Our own moderation endpoints: one module for each vendor's shape."""

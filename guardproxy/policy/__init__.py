@@ -1,0 +1,1 @@
+"""What is guarded and what follows from a score: taxonomy, configuration, decisions."""

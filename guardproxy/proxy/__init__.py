@@ -1,0 +1,1 @@
+"""HTTP in, HTTP out: limits, the way to the upstream, and the answer back."""

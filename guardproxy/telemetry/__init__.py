@@ -1,0 +1,1 @@
+"""Metrics and logs: subscribers of what happened. No user text reaches either."""
