@@ -1,0 +1,90 @@
+"""The default classifier, opened from a model folder."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Final
+
+from guardproxy.classifiers.ensemble import Ensemble, PiiScore, Views
+from guardproxy.classifiers.gate import Gate
+from guardproxy.classifiers.manifest import ModelFolder, verify_model_folder
+from guardproxy.classifiers.observer import Observer
+from guardproxy.classifiers.onnx import OnnxModel
+from guardproxy.classifiers.windowed import OnnxClassifier
+from guardproxy.content import Passage
+from guardproxy.errors import ClassifierError, ModelError
+
+EMBEDDED_FOLDER: Final = Path(__file__).parents[1] / "model"
+"""The model that comes with the package. Wheels are unpacked, so it is a folder of files."""
+
+_WARM_UP_TEXT: Final = "How do I water a cactus?"
+
+
+def available_cores() -> int:
+    """Cores this process may use; fewer than the machine has, under affinity masks."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+@asynccontextmanager
+async def open_classifier(
+    folder: ModelFolder | Path = EMBEDDED_FOLDER,
+    *,
+    views: Views = lambda text: (text,),
+    pii_score: PiiScore = lambda _: 0.0,
+    timeout: float,  # noqa: ASYNC109 - the bound of each judgement to come, not of opening
+    queue: int,
+    threads: int | None = None,
+    cache_entries: int,
+    observer: Observer | None = None,
+) -> AsyncIterator[Ensemble]:
+    """Verifies, loads and tries a model; gives the classifier; ends its threads.
+
+    Args:
+        folder: a folder already verified, or a path that is verified now.
+        views: a text -> itself and its readings with disguises undone.
+        pii_score: a text -> how sure it is that the text holds personal data.
+        timeout: seconds a judgement may take in all.
+        queue: judgements that may wait while as many as there are threads are worked on.
+        threads: runs at once; one per available core if None.
+        cache_entries: texts, and windows of texts, whose scores are remembered.
+        observer: who counts.
+
+    Raises:
+        ModelError: the folder is not what its manifest says, or the model does not work.
+    """
+    verified = folder if isinstance(folder, ModelFolder) else verify_model_folder(folder)
+    model = OnnxModel(verified)
+    warm_up(model)
+    lanes = available_cores() if threads is None else threads
+    async with (
+        OnnxClassifier(
+            model, threads=lanes, cache_entries=cache_entries, observer=observer
+        ) as inner,
+        Ensemble(
+            inner,
+            views=views,
+            pii_score=pii_score,
+            gate=Gate(places=queue + lanes, seconds=timeout),
+            cache_entries=cache_entries,
+            observer=observer,
+        ) as ensemble,
+    ):
+        yield ensemble
+
+
+def warm_up(model: OnnxModel) -> None:
+    """One real inference, checked: a model that cannot judge must not open a door.
+
+    Raises:
+        ModelError: it failed, or its scores are none.
+    """
+    try:
+        for window in model.windows(Passage(_WARM_UP_TEXT)):
+            model.run(window)()
+    except ClassifierError as error:
+        raise ModelError(f"the model loads but does not judge: {error}") from error

@@ -1,0 +1,176 @@
+"""What judges a text, put together: the model on each view of it, recognizers beside the model.
+
+passage -> remembered? -> views (disguises undone) -> model, highest of the views -> scores
+                       -> recognizers (validated personal data) -> raise `pii`
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Final, Protocol, Self
+
+from guardproxy.classifiers.cache import Digester, ScoreCache
+from guardproxy.classifiers.gate import Gate
+from guardproxy.classifiers.observer import NoObserver, Observer
+from guardproxy.classifiers.scheduler import Job, Scheduler
+from guardproxy.classifiers.windowed import passage_bytes
+from guardproxy.content import Passage
+from guardproxy.verdict import Scores
+
+PII: Final = "pii"
+
+INLINE_CHARACTERS: Final = 1_000
+"""Longest text whose views and recognizers are worked out on the event loop itself."""
+
+
+class Model(Protocol):
+    """What an ensemble needs of the classifier inside it."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def default_thresholds(self) -> Mapping[str, float]: ...
+
+    @property
+    def reads_context(self) -> bool: ...
+
+    async def classify(self, passages: Sequence[Passage]) -> list[Scores]: ...
+
+
+Views = Callable[[str], Sequence[str]]
+"""A text -> itself and what it says when disguises are undone; the text as it came is first."""
+
+PiiScore = Callable[[str], float]
+"""A text -> 0, or how sure it is that the text holds personal data."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    views: tuple[str, ...]
+    pii: float
+
+
+class Ensemble:
+    """Implements the seam `Classifier`; open it with `async with`. It does not open its model."""
+
+    def __init__(
+        self,
+        model: Model,
+        *,
+        views: Views,
+        pii_score: PiiScore,
+        gate: Gate,
+        cache_entries: int,
+        observer: Observer | None = None,
+    ) -> None:
+        self._model = model
+        self._views = views
+        self._pii_score = pii_score
+        self._gate = gate
+        self._observer = observer if observer is not None else NoObserver()
+        self._digest = Digester()
+        self._scores: ScoreCache[Scores] = ScoreCache(cache_entries)
+        self._preparing: Scheduler[_Prepared] = Scheduler(threads=1)
+
+    async def __aenter__(self) -> Self:
+        await self._preparing.__aenter__()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self._preparing.__aexit__(kind, error, traceback)
+
+    @property
+    def name(self) -> str:
+        return self._model.name
+
+    @property
+    def default_thresholds(self) -> Mapping[str, float]:
+        return self._model.default_thresholds
+
+    async def classify(self, passages: Sequence[Passage]) -> list[Scores]:
+        """Scores of each passage, in order; equal passages are judged once.
+
+        Raises:
+            ClassifierOverloaded: too many judgements are under way.
+            ClassifierDeadline: it took too long.
+            ClassifierError: a passage could not be judged.
+        """
+        keys = [self._key(passage) for passage in passages]
+        found: dict[bytes, Scores] = {}
+        missing: dict[bytes, Passage] = {}
+        for key, passage in zip(keys, passages, strict=True):
+            scores = self._scores.get(key)
+            self._observer.cache(hit=scores is not None)
+            if scores is not None:
+                found[key] = scores
+            else:
+                missing[key] = passage
+        if missing:
+            async with self._gate.judgement():
+                found |= await self._judge(missing)
+        return [found[key] for key in keys]
+
+    async def _judge(self, missing: Mapping[bytes, Passage]) -> dict[bytes, Scores]:
+        prepared = await self._prepare(missing)
+        views = [
+            Passage(view, missing[key].context)
+            for key, ready in prepared.items()
+            for view in ready.views
+        ]
+        by_view = iter(await self._model.classify(views))
+        judged = {
+            key: _combine([next(by_view) for _ in ready.views], ready.pii)
+            for key, ready in prepared.items()
+        }
+        for key, scores in judged.items():
+            self._scores.put(key, scores)
+        return judged
+
+    async def _prepare(self, missing: Mapping[bytes, Passage]) -> dict[bytes, _Prepared]:
+        runs = {
+            key: _Preparation(self._views, self._pii_score, p.text) for key, p in missing.items()
+        }
+        jobs = [
+            Job(key, run.cost, run) for key, run in runs.items() if run.cost > INLINE_CHARACTERS
+        ]
+        long = dict(
+            zip((job.key for job in jobs), await self._preparing.run_all(jobs), strict=True)
+        )
+        return {key: long[key] if key in long else run() for key, run in runs.items()}
+
+    def _key(self, passage: Passage) -> bytes:
+        text, context = passage_bytes(passage)
+        return self._digest((text, context) if self._model.reads_context else (text,))
+
+
+class _Preparation:
+    """What is worked out about a text before the model sees it."""
+
+    def __init__(self, views: Views, pii_score: PiiScore, text: str) -> None:
+        self._views = views
+        self._pii_score = pii_score
+        self._text = text
+
+    @property
+    def cost(self) -> int:
+        return len(self._text)
+
+    def __call__(self) -> _Prepared:
+        return _Prepared(tuple(self._views(self._text)), self._pii_score(self._text))
+
+    def stop(self) -> None:
+        """Nothing to do: both parts are linear in the text, and the text is bounded."""
+
+
+def _combine(views: Sequence[Scores], pii: float) -> Scores:
+    """The highest of each category over the views, and `pii` at least as high as recognized."""
+    highest = {category: max(scores[category] for scores in views) for category in views[0]}
+    return highest | {PII: max(highest[PII], pii)}
