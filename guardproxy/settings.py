@@ -23,6 +23,11 @@ class LogLevel(StrEnum):
     ERROR = "error"
 
 
+class LogFormat(StrEnum):
+    JSON = "json"
+    TEXT = "text"
+
+
 class Settings(BaseSettings):
     """What one process needs to know. Durations are seconds, sizes are bytes."""
 
@@ -56,6 +61,9 @@ class Settings(BaseSettings):
     port: int = Field(default=8080, ge=0, le=65535, description="port to listen on; 0 picks one")
     workers: int = Field(default=1, ge=1, le=256, description="number of processes")
     log_level: LogLevel = Field(default=LogLevel.INFO, description="lowest level that is logged")
+    log_format: LogFormat = Field(
+        default=LogFormat.JSON, description="`json`: an object a line; `text`: for a person"
+    )
     header_bytes: int = Field(default=16 * KIB, ge=KIB, description="largest request head")
     header_count: int = Field(default=100, ge=10, description="most request headers")
     target_bytes: int = Field(default=8 * KIB, ge=256, description="longest path and query")
