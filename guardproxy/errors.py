@@ -18,6 +18,8 @@ The branch says whose fault it is. Messages never hold user text, keys or tokens
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class GuardproxyError(Exception):
     """Base of all errors raised on purpose."""
@@ -35,15 +37,23 @@ class PolicyError(ConfigurationError):
         file: the file it stands in, if it came from one.
         line: line number in that file, counted from 1.
         key: dotted path of the key, e.g. `input[0].moderation_llm_v2.action`.
+        others: what else is wrong with the same file.
     """
 
     def __init__(
-        self, message: str, *, file: str | None = None, line: int | None = None, key: str = ""
+        self,
+        message: str,
+        *,
+        file: str | None = None,
+        line: int | None = None,
+        key: str = "",
+        others: Sequence[PolicyError] = (),
     ) -> None:
         self.message = message
         self.file = file
         self.line = line
         self.key = key
+        self.others = tuple(others)
         super().__init__(str(self))
 
     def __str__(self) -> str:

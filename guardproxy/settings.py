@@ -51,8 +51,9 @@ class Settings(BaseSettings):
         default=False,
         description="leave inline `guardrails` in the body (only for a Mistral upstream)",
     )
-    policy: Path | None = Field(
-        default=None, description="policy file; the embedded default if not given"
+    policy: str | None = Field(
+        default=None,
+        description="policy: a file, or the name of a shipped one; general-assistant if not given",
     )
     model: Path | None = Field(
         default=None, description="model folder; the embedded model if not given"

@@ -22,7 +22,7 @@ class Guardrail:
 
     `entry` is the place of its config in the list it came from: an entry with both versions makes
     two guardrails. `thresholds` is in the schema's order; a category that is not in it is not
-    evaluated. An empty one evaluates nothing.
+    evaluated.
     """
 
     name: str
@@ -191,16 +191,11 @@ def decide_without_scores(
 ) -> tuple[GuardrailResult, ...]:
     """What each guardrail says when the classifier did not answer.
 
-    An entry that evaluates no category needed no answer, so it did not fail.
-
     Args:
         guardrails: from `resolve`.
         reason: `ClassifierError.reason`.
     """
-    return tuple(
-        _result(guardrail, error=reason if guardrail.thresholds else None)
-        for guardrail in guardrails
-    )
+    return tuple(_result(guardrail, error=reason) for guardrail in guardrails)
 
 
 def raise_thresholds(

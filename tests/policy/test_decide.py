@@ -71,13 +71,6 @@ def test_ignoring_others_evaluates_only_given_categories() -> None:
     assert guardrail.thresholds == {"pii": 0.3}
 
 
-def test_ignoring_others_with_nothing_given_evaluates_nothing() -> None:
-    (guardrail,) = resolve([entry(ignore_other_categories=True, action="block")], {})
-
-    assert guardrail.thresholds == {}
-    assert not decide([guardrail], [("a", dict.fromkeys(V2_CATEGORIES, 1.0))])[0].violated
-
-
 def test_an_entry_with_both_versions_gives_two_of_the_same_place() -> None:
     both = GuardrailConfig.model_validate(
         {"block_on_error": True, "moderation_llm_v2": {}, "moderation_llm_v1": {"action": "block"}}
@@ -201,15 +194,6 @@ def test_without_scores_each_entry_says_why_and_blocks_if_told_so() -> None:
     assert (opened.error, opened.blocked, opened.action) == ("deadline", False, Action.BLOCK)
 
 
-def test_an_entry_that_evaluates_nothing_cannot_fail() -> None:
-    (guardrail,) = resolve([entry(ignore_other_categories=True, block_on_error=True)], {})
-
-    (result,) = decide_without_scores([guardrail], "overload")
-
-    assert result.error is None
-    assert not result.blocked
-
-
 # raise_thresholds
 
 
@@ -258,15 +242,16 @@ texts = st.lists(v2_scores, max_size=4).map(
 @st.composite
 def configs(draw: st.DrawFn) -> GuardrailConfig:
     version, known = draw(st.sampled_from([("v1", V1_CATEGORIES), ("v2", V2_CATEGORIES)]))
+    thresholds = draw(
+        st.none() | st.dictionaries(st.sampled_from(known), st.none() | probabilities, max_size=5)
+    )
+    given = any(threshold is not None for threshold in (thresholds or {}).values())
     return entry(
         version,
         block_on_error=draw(st.booleans()),
         action=draw(st.sampled_from(["none", "block"])),
-        ignore_other_categories=draw(st.booleans()),
-        custom_category_thresholds=draw(
-            st.none()
-            | st.dictionaries(st.sampled_from(known), st.none() | probabilities, max_size=5)
-        ),
+        ignore_other_categories=given and draw(st.booleans()),
+        custom_category_thresholds=thresholds,
     )
 
 
@@ -339,7 +324,7 @@ def test_action_none_never_blocks_and_block_on_error_matters_only_on_error(
     for guardrail, result in zip(
         guardrails, decide_without_scores(guardrails, "error"), strict=True
     ):
-        assert result.blocked == (guardrail.block_on_error and bool(guardrail.thresholds))
+        assert result.blocked == guardrail.block_on_error
 
 
 @given(texts)

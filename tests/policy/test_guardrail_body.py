@@ -183,6 +183,7 @@ def test_a_path_with_a_lone_surrogate_can_be_sent() -> None:
         (0.70504, 0.705, 0.70504),
         (0.12346, 0.12347, 0.12346),
         (0.5000000000000001, 0.5, 0.5000000000000001),
+        (5e-324, 0.0, 5e-324),
     ],
 )
 def test_a_score_is_rounded_only_as_far_as_it_stays_on_its_side(

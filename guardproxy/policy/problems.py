@@ -1,0 +1,120 @@
+"""What is wrong with a policy or an inline entry, in our words and with its place. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import TypeAlias
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from guardproxy.policy.config import (
+    GuardrailConfig,
+    Limits,
+    ModerationV1Config,
+    ModerationV2Config,
+    PassthroughRoute,
+    PolicyConfig,
+    StreamingConfig,
+    UnscannableConfig,
+)
+from guardproxy.policy.taxonomy import V1_CATEGORIES, V2_CATEGORIES
+from guardproxy.verdict import Action
+
+Loc: TypeAlias = tuple[str | int, ...]
+
+_SECTIONS: tuple[type[BaseModel], ...] = (
+    PolicyConfig, GuardrailConfig, ModerationV1Config,
+    ModerationV2Config, StreamingConfig, UnscannableConfig, Limits,
+    PassthroughRoute,
+)  # fmt: skip
+_KNOWN_KEYS = sorted(
+    {key for section in _SECTIONS for key in section.model_fields}
+    | set(V1_CATEGORIES)
+    | set(V2_CATEGORIES)
+)
+_MESSAGES = {
+    "missing": "is missing",
+    "float_type": "must be a number",
+    "int_type": "must be a whole number",
+    "bool_type": "must be true or false",
+    "string_type": "must be text",
+    "list_type": "must be a list",
+    "dict_type": "must be a mapping",
+    "model_type": "must be a mapping",
+    "finite_number": "must be a finite number",
+    "too_short": "must not be empty",
+}
+# pydantic's last step where a key itself is wrong; it does not stand in the file.
+_KEY_STEP = "[key]"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong: where, from the root, and what."""
+
+    loc: Loc
+    message: str
+
+
+def problems_in(error: ValidationError) -> Iterator[Problem]:
+    """Each problem once, in pydantic's order. No message repeats a value that was given."""
+    for details in error.errors(include_url=False):
+        loc = tuple(step for step in details["loc"] if step != _KEY_STEP)
+        yield Problem(loc, _message(details, loc))
+
+
+def _message(details: ErrorDetails, loc: Loc) -> str:
+    kind = details["type"]
+    if kind == "extra_forbidden":
+        return _unknown_key(str(loc[-1]))
+    if kind in _MESSAGES:
+        return _MESSAGES[kind] + _hint(kind, details["input"])
+    message = details["msg"].removeprefix("Value error, ")
+    return message.replace("Input should", "must").replace("String should", "must")
+
+
+def _hint(kind: str, given: object) -> str:
+    if kind in {"float_type", "int_type", "bool_type"} and isinstance(given, str):
+        return ", not text: take the quotes away"
+    if kind == "string_type" and isinstance(given, bool | int | float):
+        return ": put it in quotes"
+    return ""
+
+
+def _unknown_key(key: str) -> str:
+    close = get_close_matches(key, _KNOWN_KEYS, n=1)
+    return f"unknown key; did you mean {close[0]}?" if close else "unknown key"
+
+
+def warnings_about(config: PolicyConfig) -> Iterator[Problem]:
+    """What is allowed, but seldom meant."""
+    for loc, entry in _versions(config):
+        if isinstance(entry, ModerationV1Config):
+            yield Problem(loc, "is deprecated; `guardproxy policy migrate FILE` rewrites it to v2")
+        off = entry.ignore_other_categories and all(value == 1 for value in _given(entry))
+        if off and entry.action is Action.BLOCK:
+            yield Problem(loc, "never blocks: every threshold is 1, which switches a category off")
+
+
+def _entries(config: PolicyConfig) -> Iterator[tuple[Loc, GuardrailConfig]]:
+    for direction, entries in (("input", config.input), ("output", config.output)):
+        for index, entry in enumerate(entries):
+            yield (direction, index), entry
+
+
+def _versions(
+    config: PolicyConfig,
+) -> Iterator[tuple[Loc, ModerationV1Config | ModerationV2Config]]:
+    for loc, entry in _entries(config):
+        if entry.moderation_llm_v1 is not None:
+            yield (*loc, "moderation_llm_v1"), entry.moderation_llm_v1
+        if entry.moderation_llm_v2 is not None:
+            yield (*loc, "moderation_llm_v2"), entry.moderation_llm_v2
+
+
+def _given(entry: ModerationV1Config | ModerationV2Config) -> list[float]:
+    custom = entry.custom_category_thresholds or {}
+    return [threshold for threshold in custom.values() if threshold is not None]
