@@ -34,8 +34,8 @@ def available_cores() -> int:
 async def open_classifier(
     folder: ModelFolder | Path = EMBEDDED_FOLDER,
     *,
-    views: Views = lambda text: (text,),
-    pii_score: PiiScore = lambda _: 0.0,
+    views: Views,
+    pii_score: PiiScore,
     timeout: float,  # noqa: ASYNC109 - the bound of each judgement to come, not of opening
     queue: int,
     threads: int | None = None,
@@ -46,8 +46,8 @@ async def open_classifier(
 
     Args:
         folder: a folder already verified, or a path that is verified now.
-        views: a text -> itself and its readings with disguises undone.
-        pii_score: a text -> how sure it is that the text holds personal data.
+        views: a text -> itself and its readings with disguises undone (`normalize.views`).
+        pii_score: how sure it is that a text holds personal data (`recognizers.pii_score`).
         timeout: seconds a judgement may take in all.
         queue: judgements that may wait while as many as there are threads are worked on.
         threads: runs at once; one per available core if None.
