@@ -1,0 +1,70 @@
+"""Which vendor's call it is: by path, then by what is in the body (api-contracts 0.2).
+
+| path | body | vendor |
+| --- | --- | --- |
+| `/v1/chat/moderations` | any | Mistral |
+| `/v1/moderate` | `content` and no `input` | moderationapi.com, refused |
+| `/v1/moderate` | any other | Assisters |
+| `/v1/moderations` | `model` is `mistral-moderation-…` | Mistral |
+| `/v1/moderations` | `model` is one of Assisters' | Assisters |
+| `/v1/moderations` | any other, or no model | OpenAI, which is Meridian's too |
+
+A body that cannot be read has no model: its error is in the words of the path's first vendor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from guardproxy import strict_json
+from guardproxy.errors import RequestError
+from guardproxy.moderation import assisters, mistral, moderation_api, openai
+from guardproxy.moderation.question import Body, Shape
+from guardproxy.policy.config import Limits
+
+OPENAI = Shape("openai", openai.read, openai.error)
+ASSISTERS = Shape("assisters", assisters.read, assisters.error)
+MISTRAL = Shape("mistral", mistral.read_texts, mistral.error)
+MISTRAL_CHAT = Shape("mistral", mistral.read_conversations, mistral.error)
+MODERATION_API = Shape("moderationapi.com", moderation_api.read, moderation_api.error)
+
+PATHS: Mapping[str, Shape] = {
+    "/v1/moderations": OPENAI,
+    "/v1/chat/moderations": MISTRAL_CHAT,
+    "/v1/moderate": ASSISTERS,
+}
+"""Every path we answer, with the vendor that speaks when nothing tells which one is meant."""
+
+
+def shape_of(path: str, body: Body) -> Shape:
+    """The vendor whose call this is.
+
+    Args:
+        path: one of `PATHS`.
+        body: as read.
+    """
+    if path == "/v1/moderate" and "content" in body and "input" not in body:
+        return MODERATION_API
+    if path == "/v1/moderations":
+        return _by_model(body.get("model"))
+    return PATHS[path]
+
+
+def _by_model(model: object) -> Shape:
+    if not isinstance(model, str):
+        return OPENAI
+    if model.startswith(mistral.PREFIX):
+        return MISTRAL
+    return ASSISTERS if model in assisters.MODELS else OPENAI
+
+
+def read_object(body: bytes, limits: Limits) -> Body:
+    """The JSON object in a body.
+
+    Raises:
+        RequestError: it is not JSON that every reader reads alike, or no object.
+    """
+    value = strict_json.read(body, depth=limits.json_depth, members=limits.json_members)
+    if not isinstance(value, dict):
+        raise RequestError("The body must be a JSON object.", code="invalid_request")
+    return value
