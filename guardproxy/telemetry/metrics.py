@@ -6,6 +6,7 @@ asked adds up all of them (prometheus_client's multi-process mode).
 
 from __future__ import annotations
 
+import errno
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,13 +39,17 @@ def prepare_multiprocess(folder: Path) -> None:
 def _forget_ended_processes(folder: Path) -> None:
     """Take processes that are gone out of the gauges that add up living ones."""
     for pid in {int(file.stem.rpartition("_")[2]) for file in folder.glob("gauge_live*.db")}:
-        try:
-            os.kill(pid, 0)
-        except ProcessLookupError:
+        if _is_gone(pid):
             mark_process_dead(pid, str(folder))  # type: ignore[no-untyped-call] # theirs has no types
-        except PermissionError:
-            # It lives, as somebody else's: its number was used again.
-            continue
+
+
+def _is_gone(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except OSError as error:
+        # EPERM: it lives, as somebody else's.
+        return error.errno == errno.ESRCH
+    return False
 
 
 class ClassifierMetrics:
