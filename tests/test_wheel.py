@@ -31,6 +31,7 @@ def test_the_wheel_holds_the_package_the_model_and_the_policies(wheel: Path) -> 
         for path in (ROOT / "guardproxy").rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
     }
+    policies = {f"guardproxy/configs/{path.name}" for path in (ROOT / "configs").glob("*.yaml")}
 
     assert {
         "guardproxy/py.typed",
@@ -38,7 +39,7 @@ def test_the_wheel_holds_the_package_the_model_and_the_policies(wheel: Path) -> 
         "guardproxy/model/model.onnx",
         "guardproxy/model/tokenizer.json",
     } <= names
-    assert sources <= names
+    assert sources | policies <= names
 
 
 def test_the_wheel_holds_nothing_else(wheel: Path) -> None:
