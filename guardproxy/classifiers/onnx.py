@@ -6,7 +6,7 @@ are cores, beats more threads a run; spinning threads fight with the event loop.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
@@ -55,7 +55,7 @@ class OnnxModel:
     def windows(
         self, passage: Passage, stopped: Callable[[], bool] = lambda: False
     ) -> list[Window]:
-        """Cuts a passage into runs; takes about 1 ms per thousand tokens.
+        """Cuts a passage into runs; takes about 0.6 ms per thousand characters.
 
         Raises:
             ClassifierError: `stopped` said so, or the tokenizer failed.
@@ -153,19 +153,23 @@ class OnnxRun:
 
 
 class WindowsRun:
-    """Cutting one long passage, as work for a thread."""
+    """Cutting passages, as work for a thread."""
 
-    def __init__(self, model: OnnxModel, passage: Passage) -> None:
+    def __init__(self, model: OnnxModel, passages: Sequence[Passage]) -> None:
         self._model = model
-        self._passage = passage
+        self._passages = passages
         self._stopped = False
 
-    def __call__(self) -> list[Window]:
-        return self._model.windows(self._passage, lambda: self._stopped)
+    def __call__(self) -> list[list[Window]]:
+        """The windows of each passage."""
+        return [self._model.windows(passage, self._stops) for passage in self._passages]
 
     def stop(self) -> None:
         """Ends the run before its next slice of text."""
         self._stopped = True
+
+    def _stops(self) -> bool:
+        return self._stopped
 
 
 def read_row(output: object, categories: int) -> Row:

@@ -106,8 +106,10 @@ class Scheduler(Generic[R]):
         Raises:
             ClassifierError: a run failed, or there is no thread left to run it.
         """
-        if not self._open or not self._lanes:
-            raise ClassifierError("no classifier thread is left" if self._open else "closed")
+        if jobs and not (self._open and self._lanes):
+            raise ClassifierError(
+                "every thread hangs" if self._open else "the classifier is closed"
+            )
         flights = self._board(jobs)
         self._dispatch()
         try:
@@ -177,11 +179,8 @@ class Scheduler(Generic[R]):
             flight.future.set_result(outcome.result)
             if self._keep is not None:
                 self._keep(flight.job.key, outcome.result)
-        elif isinstance(outcome.error, ClassifierError):
-            _fail(flight, outcome.error)
         else:
-            # The name only: what a library says may quote the text.
-            _fail(flight, ClassifierError(f"a run failed: {type(outcome.error).__name__}"))
+            _fail(flight, _as_ours(outcome.error))
 
     def _abandon(self, lane: Lane) -> None:
         lane.close()
@@ -196,6 +195,25 @@ class Scheduler(Generic[R]):
             lane = Lane("guardproxy-classifier")
             self._lanes.add(lane)
             self._idle.append(lane)
+
+
+def run_here(run: Run[R]) -> R:
+    """Runs it on the spot, and fails as a scheduled run does.
+
+    Raises:
+        ClassifierError: whatever it raised.
+    """
+    try:
+        return run()
+    except Exception as error:
+        raise _as_ours(error) from error
+
+
+def _as_ours(error: BaseException) -> ClassifierError:
+    if isinstance(error, ClassifierError):
+        return error
+    # The name only: what a library says may quote the text.
+    return ClassifierError(f"a run failed: {type(error).__name__}")
 
 
 def _fail(flight: _Flight[R], error: ClassifierError) -> None:
