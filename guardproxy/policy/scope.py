@@ -1,0 +1,165 @@
+"""What of a body is judged: which texts, which of them also joined, and what of its media. Pure.
+
+A text can be cut so that no piece says anything: over the parts of a message, or over short
+messages. So besides each text alone, what stands around a cut between parts is judged whole, and
+the short texts of a request are judged in blocks, joined without separator (`kil` + `ling`) and
+with a space (`build a` + `bomb`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import accumulate, groupby, islice
+
+from guardproxy.content import MediaKind, MediaPart, Role, TextPart
+from guardproxy.policy.config import PolicyConfig, Unscannable
+from guardproxy.verdict import Direction
+
+# Around a cut, so many characters to either side are read together; more would only repeat what
+# the parts alone show.
+SEAM_CHARACTERS = 240
+
+# Shorter than a sentence that does harm by itself, in most languages.
+FRAGMENT_CHARACTERS = 80
+
+# A block of joined fragments is about one window of the classifier. Blocks start at fixed places,
+# so that of a growing conversation only the last one is new to a cache.
+BLOCK_CHARACTERS = 600
+OVERLAP_CHARACTERS = 160
+
+_CONTENT = re.compile(
+    r"(?P<message>\w+\[\d+\](\.message)?)\.content(?P<place>\[\d+\].*)?", re.DOTALL
+)
+_UNTRUSTED = frozenset({Role.USER, Role.TOOL, Role.FUNCTION, Role.UNKNOWN})
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What is judged; `exempt_characters` counts what is not, because the policy exempts its role.
+
+    A joined text's path names the first and the last of what was joined
+    (`messages[1].content..messages[5].content`).
+    """
+
+    judged: tuple[TextPart, ...]
+    exempt_characters: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class MediaSplit:
+    """Content that cannot be read, by what the policy says about its kind."""
+
+    blocked: tuple[MediaPart, ...] = ()
+    flagged: tuple[MediaPart, ...] = ()
+    allowed: tuple[MediaPart, ...] = ()
+
+
+def select(texts: Sequence[TextPart], config: PolicyConfig, direction: Direction) -> Selection:
+    """The texts to judge: each alone, and after them those that only show when joined, each once.
+
+    On input without the exempt roles. The work is linear in the characters of `texts`.
+    """
+    exempt = config.exempt_roles if direction is Direction.INPUT else ()
+    judged = [part for part in texts if part.role not in exempt]
+    skipped = sum(len(part.text) for part in texts if part.role in exempt)
+    contents = _contents(judged)
+    candidates = [*_joined_parts(contents)]
+    if direction is Direction.INPUT:
+        candidates += _joined_fragments([content.part for content in contents])
+    return Selection((*judged, *_new(candidates, judged)), skipped)
+
+
+def split_media(media: Iterable[MediaPart], config: PolicyConfig) -> MediaSplit:
+    """What the policy says about each medium; with exempt roles, media are still judged."""
+    says = {
+        MediaKind.IMAGE: config.unscannable.image,
+        MediaKind.AUDIO: config.unscannable.audio,
+        MediaKind.FILE: config.unscannable.file,
+    }
+    parts = tuple(media)
+
+    def those(wanted: Unscannable) -> tuple[MediaPart, ...]:
+        return tuple(part for part in parts if says[part.kind] is wanted)
+
+    return MediaSplit(those(Unscannable.BLOCK), those(Unscannable.FLAG), those(Unscannable.ALLOW))
+
+
+@dataclass(frozen=True, slots=True)
+class _Content:
+    """A text in a message's `content`; `place` is its place among several parts, if there are."""
+
+    message: str
+    place: str | None
+    part: TextPart
+
+
+def _contents(texts: Iterable[TextPart]) -> list[_Content]:
+    matches = ((_CONTENT.fullmatch(part.path), part) for part in texts)
+    return [_Content(match["message"], match["place"], part) for match, part in matches if match]
+
+
+def _joined_parts(contents: Iterable[_Content]) -> Iterator[TextPart]:
+    for _, members in groupby(contents, key=lambda content: content.message):
+        yield from _around_seams([content.part for content in members if content.place])
+
+
+def _joined_fragments(texts: Iterable[TextPart]) -> Iterator[TextPart]:
+    short = [part for part in texts if 0 < len(part.text) < FRAGMENT_CHARACTERS]
+    # Twice: a word of the assistant's may stand between two of a user's, or be one of the pieces.
+    for run in (short, [part for part in short if part.role in _UNTRUSTED]):
+        for block in _blocks(run):
+            for separator in ("", " "):
+                yield _join(block, separator.join(part.text for part in block))
+
+
+def _new(candidates: Iterable[TextPart], judged: Iterable[TextPart]) -> Iterator[TextPart]:
+    seen = {part.text for part in judged}
+    for part in candidates:
+        if part.text not in seen:
+            seen.add(part.text)
+            yield part
+
+
+def _around_seams(parts: Sequence[TextPart]) -> Iterator[TextPart]:
+    """The text around every cut between parts; cuts that are near share one text."""
+    whole = "".join(part.text for part in parts)
+    seams = list(accumulate(len(part.text) for part in parts))[:-1]
+    first = 0
+    for index, seam in enumerate(seams):
+        last = index == len(seams) - 1
+        if last or seams[index + 1] - seam > 2 * SEAM_CHARACTERS:
+            start = max(0, seams[first] - SEAM_CHARACTERS)
+            text = whole[start : seam + SEAM_CHARACTERS]
+            yield _join(parts[first : index + 2], text)
+            first = index + 1
+
+
+def _blocks(run: Sequence[TextPart]) -> Iterator[Sequence[TextPart]]:
+    """Two or more neighbours each, overlapping; a longer run only changes the last block."""
+    start = 0
+    while len(run) - start > 1:
+        end = start + _length(islice(run, start, None), BLOCK_CHARACTERS)
+        yield run[start:end]
+        if end == len(run):
+            return
+        # Never back to the start: fragments are shorter than a block by more than the overlap.
+        start = end - _length(reversed(run[start:end]), OVERLAP_CHARACTERS)
+
+
+def _length(run: Iterable[TextPart], characters: int) -> int:
+    """How many of the first fragments make up so many characters; all, if they do not."""
+    total = count = 0
+    for part in run:
+        count += 1
+        total += len(part.text)
+        if total >= characters:
+            break
+    return count
+
+
+def _join(parts: Sequence[TextPart], text: str) -> TextPart:
+    roles = {part.role for part in parts}
+    role = parts[0].role if len(roles) == 1 else Role.UNKNOWN
+    return TextPart(role, text, f"{parts[0].path}..{parts[-1].path}")
