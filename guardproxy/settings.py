@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -101,7 +102,17 @@ class Settings(BaseSettings):
     def _upstream_is_a_url(cls, value: str | None) -> str | None:
         if value is None:
             return None
-        if not value.startswith(("http://", "https://")) or "@" in value or "?" in value:
+        if not _is_plain_url(value):
             msg = "must be an http(s) URL without user, query or fragment"
             raise ValueError(msg)
         return value.rstrip("/")
+
+
+def _is_plain_url(value: str) -> bool:
+    try:
+        parts = urlsplit(value)
+        has_host = bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        # A port that is no number, a bracket without its other half.
+        return False
+    return parts.scheme in ("http", "https") and has_host and not set(value) & set("@?#")

@@ -56,16 +56,22 @@ def behaves(module: Path) -> bool:
     )
 
 
-@pytest.mark.parametrize("module", [m for m in MODULES if behaves(m)], ids=name_of)
-def test_every_module_has_a_test_file(module: Path) -> None:
-    name = name_of(module)
+def expected_test(module: Path) -> Path:
     relative = module.relative_to(PACKAGE)
-    if relative.stem == "__init__":
-        expected = ROOT / "tests" / relative.parent / f"test_{relative.parent.name}.py"
-    else:
-        expected = ROOT / "tests" / relative.parent / f"test_{relative.stem.strip('_')}.py"
+    stem = relative.parent.name if relative.stem == "__init__" else relative.stem.strip("_")
+    return ROOT / "tests" / relative.parent / f"test_{stem}.py"
 
-    assert expected.exists() or name in UNTESTED, f"{name} has no {expected.relative_to(ROOT)}"
+
+def test_every_module_has_a_test_file() -> None:
+    missing = [
+        expected_test(module).relative_to(ROOT).as_posix()
+        for module in MODULES
+        if behaves(module)
+        and name_of(module) not in UNTESTED
+        and not expected_test(module).exists()
+    ]
+
+    assert not missing, "\n".join(missing)
 
 
 def test_no_module_is_excused_for_nothing() -> None:

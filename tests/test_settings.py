@@ -1,0 +1,87 @@
+"""The environment is read strictly, and keys stay out of sight."""
+
+from __future__ import annotations
+
+import pytest
+from pydantic import ValidationError
+
+from guardproxy.settings import LogFormat, LogLevel, Settings
+
+
+def test_everything_has_a_default_that_listens_on_loopback_only() -> None:
+    settings = Settings()
+
+    assert (settings.host, settings.port, settings.workers) == ("127.0.0.1", 8080, 1)
+    assert (settings.log_level, settings.log_format) == (LogLevel.INFO, LogFormat.JSON)
+
+
+def test_the_environment_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GUARDPROXY_UPSTREAM", "https://api.example.com/v1/")
+    monkeypatch.setenv("GUARDPROXY_CLASSIFIER_TIMEOUT", "0.5")
+
+    settings = Settings()
+
+    assert settings.upstream == "https://api.example.com/v1"
+    assert settings.classifier_timeout == 0.5
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "api.example.com",
+        "ftp://x.example",
+        "https://",
+        "https://user:key@x.example/v1",
+        "https://x.example/v1?key=1",
+        "https://x.example/v1?",
+        "https://x.example/#a",
+        "https://x.example:port/v1",
+        "https://[x/v1",
+    ],
+)
+def test_an_upstream_that_is_no_plain_url_is_refused_without_repeating_it(url: str) -> None:
+    with pytest.raises(ValidationError) as refused:
+        Settings(upstream=url)
+
+    assert url not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PORT", "65536"),
+        ("WORKERS", "0"),
+        ("LOG_LEVEL", "loud"),
+        ("IDLE_TIMEOUT", "0"),
+        ("REQUEST_TIMEOUT", "-1"),
+        ("CACHE_ENTRIES", "-1"),
+        ("BUFFERED_BYTES", "1"),
+    ],
+)
+def test_a_value_out_of_bounds_is_refused(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(f"GUARDPROXY_{name}", value)
+
+    with pytest.raises(ValidationError, match=name.lower()):
+        Settings()
+
+
+def test_keys_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GUARDPROXY_UPSTREAM_API_KEY", "sk-secret-1")
+    monkeypatch.setenv("GUARDPROXY_CLIENT_KEYS", "sk-secret-2,sk-secret-3")
+
+    settings = Settings()
+
+    assert "sk-secret" not in f"{settings!r} {settings} {settings.model_dump()}"
+    assert settings.upstream_api_key is not None
+    assert settings.upstream_api_key.get_secret_value() == "sk-secret-1"
+
+
+def test_settings_do_not_change() -> None:
+    with pytest.raises(ValidationError):
+        Settings().port = 1
+
+
+def test_every_setting_says_what_it_is() -> None:
+    assert all(field.description for field in Settings.model_fields.values())
