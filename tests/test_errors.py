@@ -17,7 +17,6 @@ from guardproxy.errors import (
     UpstreamError,
 )
 
-
 KINDS = [
     kind
     for kind in vars(errors).values()

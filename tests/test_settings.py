@@ -30,7 +30,7 @@ def test_the_environment_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         "api.example.com",
         "ftp://x.example",
-        "https://",
+        "http:///v1",
         "https://user:key@x.example/v1",
         "https://x.example/v1?key=1",
         "https://x.example/v1?",
