@@ -31,7 +31,7 @@ from pathlib import Path
 import yaml
 from markdown_it import MarkdownIt
 
-from guardproxy.policy.config import PolicyConfig
+from guardproxy.policy.load import load_policy
 
 ROOT = Path(__file__).parent.parent
 DEADLINE = 90
@@ -124,6 +124,7 @@ def run(block: Block, where: Surroundings) -> None:
 
     Raises:
         AssertionError: it did not do what the document says.
+        PolicyError, ValueError: it cannot be read.
     """
     text = where.replace(block.text)
     if block.language == "python":
@@ -133,23 +134,32 @@ def run(block: Block, where: Surroundings) -> None:
     elif block.language in SHELLS:
         _finish(block, ["bash", "-c", _PRELUDE + text], where)
     else:
-        _read(block, text)
+        _read(block, text, where)
 
 
-def _read(block: Block, text: str) -> None:
+def _read(block: Block, text: str, where: Surroundings) -> None:
     match block.language:
         case "yaml":
-            minimal = {"name": "fragment", "input": [], "output": []}
-            given = yaml.safe_load(text)
-            PolicyConfig.model_validate(
-                minimal | given if "fragment" in block.directives else given
-            )
+            policy = where.home / "of-the-document.yaml"
+            policy.write_text(_whole(text) if "fragment" in block.directives else text, "utf-8")
+            load_policy(policy)
         case "json":
             json.loads(text)
         case "toml":
             tomllib.loads(text)
         case language:
             assert language in INERT, f"{block.place}: no way to test a block of {language!r}"
+
+
+def _whole(fragment: str) -> str:
+    """A policy of the fragment and of what every policy needs."""
+    given = yaml.safe_load(fragment)
+    needed = {
+        "name": "name: fragment",
+        "input": "input: [{moderation_llm_v2: {action: block}}]",
+        "output": "output: []",
+    }
+    return "\n".join([*(text for key, text in needed.items() if key not in given), fragment])
 
 
 def _finish(block: Block, command: list[str], where: Surroundings) -> str:

@@ -13,8 +13,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
-from pydantic import ValidationError
 
+from guardproxy.errors import PolicyError
 from tests.documents import (
     Block,
     Surroundings,
@@ -195,7 +195,7 @@ def test_a_comment_that_means_nothing_is_an_error(text: str) -> None:
         sample("json", '{"a": 1}'),
         sample("toml", "a = 1"),
         sample("text", "anything at all"),
-        sample("yaml", "name: a\ninput: []\noutput: []"),
+        sample("yaml", "name: a\ninput: [{moderation_llm_v2: {action: block}}]\noutput: []"),
         sample("yaml", "limits: {messages: 2}", fragment=""),
     ],
     ids=lambda block: block.language,
@@ -222,7 +222,7 @@ def test_an_example_that_holds_passes(block: Block, where: Surroundings) -> None
     ids=lambda block: block.language,
 )
 def test_an_example_that_does_not_hold_fails(block: Block, where: Surroundings) -> None:
-    with pytest.raises((AssertionError, ValueError, ValidationError)):
+    with pytest.raises((AssertionError, ValueError, PolicyError)):
         run(block, where)
 
 
