@@ -96,19 +96,19 @@ class ClassifierError(GuardproxyError):
     reason = "error"
 
 
-class ClassifierDeadline(ClassifierError):
+class ClassifierDeadline(ClassifierError):  # noqa: N818 - names a reason, like its kin
     """The judgement took longer than it may."""
 
     reason = "deadline"
 
 
-class ClassifierOverloaded(ClassifierError):
+class ClassifierOverloaded(ClassifierError):  # noqa: N818 - as above
     """The queue in front of the classifier is full."""
 
     reason = "overload"
 
 
-class ClassifierMissing(ClassifierError):
+class ClassifierMissing(ClassifierError):  # noqa: N818 - as above
     """There is no classifier, or it cannot judge what the policy asks for."""
 
     reason = "missing"

@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
+import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
-from guardproxy.content import Passage
-from guardproxy.verdict import Scores
+from guardproxy.content import Passage, TextPart
+from guardproxy.errors import ClassifierDeadline, ClassifierError, ClassifierMissing
+from guardproxy.events import Judgement, Observer
+from guardproxy.policy.decide import (
+    Guardrail,
+    decide,
+    decide_without_scores,
+    raise_thresholds,
+)
+from guardproxy.policy.scope import MediaSplit
+from guardproxy.verdict import Direction, Scores, Verdict
+
+logger = logging.getLogger(__name__)
 
 
 class Classifier(Protocol):
@@ -19,8 +34,15 @@ class Classifier(Protocol):
 
     @property
     def default_thresholds(self) -> Mapping[str, float]:
-        """v2 category -> threshold at which this classifier's score counts, unless a policy
-        says otherwise. May also hold the v1 key `dangerous_and_criminal_content`."""
+        """v2 category -> threshold that counts unless a policy names another.
+
+        May also hold the v1 key `dangerous_and_criminal_content`.
+        """
+        ...
+
+    @property
+    def context_characters(self) -> int:
+        """How much of the conversation before a text it wants to see; 0 for none."""
         ...
 
     async def classify(self, passages: Sequence[Passage]) -> list[Scores]:
@@ -30,3 +52,107 @@ class Classifier(Protocol):
             ClassifierError: nothing can be said (deadline, overload, error, missing).
         """
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Guardrails:
+    """The entries that judge one exchange in one direction: the operator's and the caller's."""
+
+    operator: tuple[Guardrail, ...]
+    inline: tuple[Guardrail, ...] = ()
+
+    def with_raised(self, partial: Mapping[str, float]) -> Guardrails:
+        """The same for text that is not finished."""
+        return Guardrails(
+            raise_thresholds(self.operator, partial), raise_thresholds(self.inline, partial)
+        )
+
+    def __bool__(self) -> bool:
+        return bool(self.operator or self.inline)
+
+
+NO_MEDIA = MediaSplit()
+
+
+class Guard:
+    """Asks the classifier, lets the policy decide, tells the observer.
+
+    Args:
+        classifier: None when there is none; every question then fails as `missing`.
+        deadline: seconds one question may take, whatever the classifier promises.
+        observer: told of every judgement.
+    """
+
+    def __init__(
+        self, classifier: Classifier | None, *, deadline: float, observer: Observer
+    ) -> None:
+        self._classifier = classifier
+        self._deadline = deadline
+        self._observer = observer
+
+    async def check(
+        self,
+        texts: Sequence[TextPart],
+        guardrails: Guardrails,
+        direction: Direction,
+        *,
+        media: MediaSplit = NO_MEDIA,
+        exempt_characters: int = 0,
+    ) -> Verdict:
+        """The verdict on some texts; never raises for what the classifier does."""
+        started = time.monotonic()
+        verdict = await self._verdict(texts, guardrails, media)
+        self._observer.judged(
+            Judgement(
+                direction=direction,
+                verdict=verdict,
+                seconds=time.monotonic() - started,
+                texts=len(texts),
+                characters=sum(len(part.text) for part in texts),
+                exempt_characters=exempt_characters,
+            )
+        )
+        return verdict
+
+    async def _verdict(
+        self, texts: Sequence[TextPart], guardrails: Guardrails, media: MediaSplit
+    ) -> Verdict:
+        operator, inline = guardrails.operator, guardrails.inline
+        try:
+            scores = await self._classify(texts) if texts and guardrails else []
+            judged = [(part.path, each) for part, each in zip(texts, scores, strict=False)]
+            # Inside the try: a score that is missing or no probability is a failure, too.
+            results, inline_results = decide(operator, judged), decide(inline, judged)
+        except ClassifierError as error:
+            results = decide_without_scores(operator, error.reason)
+            inline_results = decide_without_scores(inline, error.reason)
+        return Verdict(results, inline_results, media.blocked, media.flagged)
+
+    async def _classify(self, texts: Sequence[TextPart]) -> list[Scores]:
+        if self._classifier is None:
+            raise ClassifierMissing("no classifier")
+        passages = _passages(texts, self._classifier.context_characters)
+        try:
+            async with asyncio.timeout(self._deadline):
+                scores = await self._classifier.classify(passages)
+        except TimeoutError as error:
+            raise ClassifierDeadline("the judgement took too long") from error
+        except ClassifierError:
+            raise
+        except Exception as error:
+            # Only the type: the message of a foreign error may hold the text.
+            logger.error("classifier failed: %s", type(error).__name__)  # noqa: TRY400 - see above
+            raise ClassifierError("the classifier failed") from error
+        if len(scores) != len(passages):
+            raise ClassifierError("the classifier lost a text")
+        return scores
+
+
+def _passages(texts: Sequence[TextPart], context_characters: int) -> list[Passage]:
+    if not context_characters:
+        return [Passage(part.text) for part in texts]
+    passages, before = [], ""
+    for part in texts:
+        passages.append(Passage(part.text, before))
+        before = f"{before}{part.role}: {part.text}\n"[-context_characters:]
+    return passages

@@ -25,6 +25,9 @@ PII: Final = "pii"
 INLINE_CHARACTERS: Final = 1_000
 """Most text, of one call, that is prepared on the event loop itself: about 1 ms."""
 
+CONTEXT_CHARACTERS: Final = 2_000
+"""Conversation that is kept for a model that reads it: more than its window takes."""
+
 
 class Model(Protocol):
     """What an ensemble needs of the classifier inside it."""
@@ -101,6 +104,10 @@ class Ensemble:
     def count_tokens(self, text: str) -> int:
         """Tokens of the text alone, as vendors bill them; call it in a thread if it is long."""
         return self._model.count_tokens(text)
+
+    @property
+    def context_characters(self) -> int:
+        return CONTEXT_CHARACTERS if self._model.reads_context else 0
 
     async def classify(self, passages: Sequence[Passage]) -> list[Scores]:
         """Scores of each passage, in order; equal passages are judged once.

@@ -1,0 +1,254 @@
+"""The only place where objects are wired together.
+
+Lifetimes: `Application` lives as long as its process, what `_doors` opens as long as the server
+runs, everything else as long as a request.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from importlib.metadata import version
+
+import httpx
+from pydantic import SecretStr
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from guardproxy.classifiers.embedded import EMBEDDED_FOLDER, open_classifier
+from guardproxy.classifiers.ensemble import Ensemble
+from guardproxy.classifiers.manifest import ModelFolder, verify_model_folder
+from guardproxy.classifiers.observer import Observer as ClassifierObserver
+from guardproxy.classifiers.recognizers import pii_score
+from guardproxy.dialects.chat_completions import ChatCompletions
+from guardproxy.errors import ConfigurationError, GuardproxyError
+from guardproxy.events import Observer
+from guardproxy.guard import Classifier, Guard
+from guardproxy.moderation import dispatch
+from guardproxy.moderation.endpoint import Heard, Surroundings
+from guardproxy.moderation.endpoint import routes as moderation_routes
+from guardproxy.normalize import views
+from guardproxy.policy.active import ActivePolicy, activate
+from guardproxy.policy.load import policy_path, resolve_policy
+from guardproxy.proxy.budget import ByteBudget
+from guardproxy.proxy.doors import Doors, Entrance, MetricsDoor, alive, ready
+from guardproxy.proxy.endpoint import GuardedEndpoint, Services
+from guardproxy.proxy.gate import Gate, HeadLimits
+from guardproxy.proxy.policy_store import PolicyStore
+from guardproxy.proxy.trail import trail_of
+from guardproxy.proxy.upstream import Timeouts, Upstream, aiohttp_transport
+from guardproxy.settings import Settings
+from guardproxy.telemetry.access_log import AccessLog
+from guardproxy.telemetry.metrics import Metrics
+from guardproxy.telemetry.observers import Observers
+
+logger = logging.getLogger(__name__)
+
+VERSION = version("guardproxy")
+MODERATION_PATHS = dispatch.PATHS
+CHAT = "/v1/chat/completions"
+
+
+def verified_model(settings: Settings) -> ModelFolder:
+    """The model folder, every file of it checked.
+
+    Raises:
+        ModelError: see `verify_model_folder`.
+    """
+    return verify_model_folder(settings.model or EMBEDDED_FOLDER)
+
+
+def build_classifier(
+    settings: Settings,
+    *,
+    folder: ModelFolder | None = None,
+    observer: ClassifierObserver | None = None,
+) -> AbstractAsyncContextManager[Ensemble]:
+    """The classifier that judges everything: views of a text -> model, recognisers -> `pii`."""
+    return open_classifier(
+        folder or verified_model(settings),
+        views=views,
+        pii_score=pii_score,
+        timeout=settings.classifier_timeout,
+        queue=settings.classifier_queue,
+        threads=settings.classifier_threads,
+        cache_entries=settings.cache_entries,
+        observer=observer,
+    )
+
+
+def load_active(settings: Settings, folder: ModelFolder) -> ActivePolicy:
+    """The policy of the settings, resolved against the model's thresholds.
+
+    Raises:
+        PolicyError: see `resolve_policy` and `activate`.
+    """
+    return activate(resolve_policy(settings.policy), folder.manifest.thresholds)
+
+
+class Application:
+    """The ASGI app of a process.
+
+    Args:
+        settings: see `Settings`; `upstream` must be given.
+        transport: the way to the upstream; the real one if not given.
+        classifier: judges instead of the embedded model; for tests and for other judges.
+        observer: told of every exchange, besides metrics and log.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        transport: httpx.AsyncBaseTransport | None = None,
+        classifier: Classifier | None = None,
+        observer: Observer | None = None,
+    ) -> None:
+        self._settings = settings
+        self._transport = transport
+        self._classifier = classifier
+        self._extra = (observer,) if observer else ()
+        self._app: ASGIApp | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+        elif scope["type"] == "http" and self._app is not None:
+            await self._app(scope, receive, send)
+        else:
+            raise RuntimeError("websockets and requests before start-up are not served")
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        await receive()
+        try:
+            async with self._doors() as self._app:
+                await send({"type": "lifespan.startup.complete"})
+                await receive()
+        except GuardproxyError as error:
+            await send({"type": "lifespan.startup.failed", "message": str(error)})
+            return
+        await send({"type": "lifespan.shutdown.complete"})
+
+    @asynccontextmanager
+    async def _doors(self) -> AsyncIterator[ASGIApp]:
+        settings = self._settings
+        if settings.upstream is None:
+            raise ConfigurationError("no upstream: give --upstream or GUARDPROXY_UPSTREAM")
+        folder = verified_model(settings)
+        metrics = Metrics.create(version=VERSION)
+        store = _policy_store(settings, folder, metrics)
+        metrics.process.model_loaded(folder.manifest.name, folder.manifest.checksum)
+        observer = Observers(metrics.traffic, AccessLog(), *self._extra)
+        upstream = Upstream(
+            settings.upstream,
+            self._transport or aiohttp_transport(),
+            Timeouts(settings.connect_timeout, settings.idle_timeout, settings.request_timeout),
+        )
+        try:
+            async with (
+                build_classifier(settings, folder=folder, observer=metrics.classifier) as embedded,
+                _watching(store, settings),
+            ):
+                judge = self._classifier or embedded
+                services = Services(
+                    guard=Guard(judge, deadline=settings.classifier_timeout, observer=observer),
+                    upstream=upstream,
+                    budget=ByteBudget(settings.buffered_bytes),
+                    policy=store.active,
+                    default_thresholds=judge.default_thresholds,
+                    idle_timeout=settings.idle_timeout,
+                    upstream_key=_secret(settings.upstream_api_key),
+                    forward_guardrails=settings.forward_guardrails,
+                )
+                own = _own_doors(store, folder, metrics)
+                entrances = [
+                    Entrance(CHAT, "POST", GuardedEndpoint(ChatCompletions(), CHAT, services)),
+                    *(Entrance(path, "GET", door) for path, door in own.items()),
+                    *_moderation_doors(judge, embedded, services, settings),
+                ]
+                yield _gated(entrances, services, observer, settings)
+        finally:
+            await upstream.aclose()
+
+
+def _policy_store(settings: Settings, folder: ModelFolder, metrics: Metrics) -> PolicyStore:
+    def reloaded(fresh: ActivePolicy | None) -> None:
+        if fresh is None:
+            metrics.process.policy_refused()
+        else:
+            metrics.process.policy_reloaded(fresh.config.name, fresh.version)
+
+    store = PolicyStore(lambda: load_active(settings, folder), reloaded)
+    active = store.active()
+    metrics.process.policy_started(active.config.name, active.version)
+    if active.uses_v1:
+        logger.warning(
+            "policy %s uses moderation_llm_v1, which is deprecated: "
+            "`guardproxy policy migrate` rewrites it to moderation_llm_v2",
+            active.label,
+        )
+    return store
+
+
+@asynccontextmanager
+async def _watching(store: PolicyStore, settings: Settings) -> AsyncIterator[None]:
+    """Reloads the policy on SIGHUP, and when its file changes."""
+    loop = asyncio.get_running_loop()
+    if hasattr(signal, "SIGHUP"):
+        loop.add_signal_handler(signal.SIGHUP, store.reload)
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            watch = tasks.create_task(store.watch(policy_path(settings.policy).absolute()))
+            yield
+            watch.cancel()
+    finally:
+        if hasattr(signal, "SIGHUP"):
+            loop.remove_signal_handler(signal.SIGHUP)
+
+
+def _own_doors(store: PolicyStore, folder: ModelFolder, metrics: Metrics) -> dict[str, ASGIApp]:
+    return {
+        "/healthz": alive(store.active, lambda: store.last_error),
+        "/readyz": ready(folder.manifest.name, folder.manifest.checksum),
+        "/metrics": MetricsDoor(metrics.render),
+    }
+
+
+def _moderation_doors(
+    judge: Classifier, embedded: Ensemble, services: Services, settings: Settings
+) -> list[Entrance]:
+    surroundings = Surroundings(
+        idle_seconds=settings.idle_timeout,
+        hold=services.budget.account,
+        request_id=lambda scope: trail_of(scope).request_id,
+        note=_note,
+    )
+    return [
+        Entrance(route.path, None, route.app)
+        for route in moderation_routes(judge, embedded, surroundings)
+    ]
+
+
+def _note(scope: Scope, heard: Heard) -> None:
+    trail = trail_of(scope)
+    trail.outcome, trail.code = heard.outcome, heard.code
+    trail.request_bytes = heard.request_bytes
+
+
+def _gated(
+    entrances: list[Entrance], services: Services, observer: Observer, settings: Settings
+) -> ASGIApp:
+    keys = (_secret(settings.client_keys) or "").split(",")
+    return Gate(
+        Doors(entrances, services),
+        limits=HeadLimits(settings.header_bytes, settings.header_count, settings.target_bytes),
+        observer=observer,
+        client_keys=[key.strip() for key in keys if key.strip()],
+        idle=settings.idle_timeout,
+    )
+
+
+def _secret(value: SecretStr | None) -> str | None:
+    return value.get_secret_value() if value is not None else None

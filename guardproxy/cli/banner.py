@@ -1,0 +1,49 @@
+"""What guards what: a few lines at start-up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from guardproxy.app import CHAT, MODERATION_PATHS
+from guardproxy.classifiers.manifest import ModelFolder
+from guardproxy.policy.active import ActivePolicy
+from guardproxy.policy.decide import Guardrail
+from guardproxy.proxy.doors import NOT_COVERED
+
+_CHECKSUM_DIGITS = 12
+
+
+def banner(
+    *, version: str, address: str, upstream: str, policy: ActivePolicy, folder: ModelFolder
+) -> str:
+    """The lines, aligned under their first words."""
+    config = policy.config
+    model = folder.manifest
+    passthrough = [f"{' '.join(r.methods)} {r.path} (as raw text)" for r in config.passthrough]
+    rows = [
+        ("guardproxy", f"{version} on {address}/v1 -> {upstream}"),
+        ("policy", f"{policy.label}, {policy.source}, streams: {config.streaming.mode}"),
+        *(("input", line) for line in _entries(policy.input)),
+        *(("output", line) for line in _entries(policy.output)),
+        ("unreadable", ", ".join(f"{kind}: {what}" for kind, what in config.unscannable)),
+        ("model", f"{model.name} {model.version}, sha256 {model.checksum[:_CHECKSUM_DIGITS]}"),
+        ("guarded", ", ".join([f"POST {CHAT}", *passthrough])),
+        ("passed", "GET /v1/models"),
+        ("served", ", ".join(f"POST {path}" for path in MODERATION_PATHS)),
+        ("refused", f"everything else, e.g. {', '.join(list(NOT_COVERED)[:4])}"),
+    ]
+    if config.exempt_roles:
+        rows.insert(4, ("not judged", f"roles {', '.join(config.exempt_roles)}"))
+    return "\n".join(f"{name:<10} {text}" for name, text in rows)
+
+
+def _entries(guardrails: Sequence[Guardrail]) -> Iterator[str]:
+    for guardrail in guardrails:
+        on = [f"{name} {limit:g}" for name, limit in guardrail.thresholds.items() if limit < 1]
+        off = [name for name, limit in guardrail.thresholds.items() if limit >= 1]
+        failing = "blocks" if guardrail.block_on_error else "passes"
+        text = f"{guardrail.name}, action {guardrail.action}, {failing} on error: "
+        text += ", ".join(on) or "nothing"
+        yield text + (f" (off: {', '.join(off)})" if off else "")
+    if not guardrails:
+        yield "nothing is judged"

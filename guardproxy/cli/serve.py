@@ -1,0 +1,146 @@
+"""`guardproxy serve`."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+
+import click
+import uvicorn
+from pydantic import SecretStr
+from uvicorn.supervisors import Multiprocess
+
+from guardproxy.app import VERSION, Application, load_active, verified_model
+from guardproxy.cli.banner import banner
+from guardproxy.cli.options import settings_from, settings_options
+from guardproxy.errors import ConfigurationError
+from guardproxy.settings import Settings
+from guardproxy.telemetry.logs import installed
+from guardproxy.telemetry.metrics import prepare_multiprocess
+
+_BACKLOG = 2048
+
+
+@click.command()
+@settings_options()
+def serve(**options: str | bool | None) -> None:
+    """Guard an LLM API: listen here, judge, pass on to the upstream.
+
+    Every option is also an environment variable, named in its brackets. SIGHUP, or a change of
+    its file, reloads the policy; a policy that cannot be used leaves the last good one in force.
+    """
+    settings = settings_from(options)
+    if settings.upstream is None:
+        raise click.UsageError(
+            "no upstream: give --upstream, e.g. --upstream https://api.openai.com/v1"
+        )
+    if settings.client_keys is not None and settings.upstream_api_key is None:
+        raise click.UsageError(
+            "--client-keys needs --upstream-api-key: a caller's key is not the upstream's"
+        )
+    try:
+        folder = verified_model(settings)
+        policy = load_active(settings, folder)
+    except ConfigurationError as error:
+        raise click.UsageError(str(error)) from error
+    listener = _listen(settings)
+    host, port = listener.getsockname()[:2]
+    address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    click.echo(
+        banner(
+            version=VERSION,
+            address=address,
+            upstream=settings.upstream,
+            policy=policy,
+            folder=folder,
+        )
+    )
+    if settings.workers == 1:
+        _serve_alone(settings, listener)
+    else:
+        _serve_together(settings, listener)
+
+
+def _listen(settings: Settings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((settings.host, settings.port))
+    except OSError as error:
+        listener.close()
+        raise click.ClickException(
+            f"cannot listen on {settings.host}:{settings.port}: {error.strerror}; "
+            "give another --host or --port"
+        ) from error
+    listener.listen(_BACKLOG)
+    listener.set_inheritable(True)
+    return listener
+
+
+def server_config(
+    app: Application | str, settings: Settings, *, factory: bool = False
+) -> uvicorn.Config:
+    """How uvicorn serves: one HTTP parser, no websockets, no log of its own."""
+    return uvicorn.Config(
+        app,
+        factory=factory,
+        workers=settings.workers,
+        # The gate's checks complete this parser's; another would need its own (bad-inputs H).
+        http="httptools",
+        ws="none",
+        lifespan="on",
+        server_header=False,
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=int(settings.shutdown_timeout),
+    )
+
+
+def _serve_alone(settings: Settings, listener: socket.socket) -> None:
+    with installed(settings.log_level, settings.log_format):
+        # uvicorn raises the signal again when it is done: a clean end is exit code 0.
+        signal.signal(signal.SIGTERM, lambda *_: None)
+        uvicorn.Server(server_config(Application(settings), settings)).run([listener])
+
+
+def _serve_together(settings: Settings, listener: socket.socket) -> None:
+    with (
+        tempfile.TemporaryDirectory(prefix="guardproxy-") as folder,
+        installed(settings.log_level, settings.log_format),
+    ):
+        prepare_multiprocess(Path(folder))
+        _export(settings)
+        config = server_config("guardproxy.cli.serve:worker", settings, factory=True)
+        _Workers(config, [listener]).run()
+
+
+def worker() -> Application:
+    """The app of one of several processes; its settings come through the environment."""
+    settings = Settings()
+    ExitStack().enter_context(installed(settings.log_level, settings.log_format))
+    signal.signal(signal.SIGTERM, lambda *_: None)
+    return Application(settings)
+
+
+class _Workers(Multiprocess):
+    """uvicorn's supervisor, but SIGHUP reloads the policy and restarts nobody."""
+
+    def handle_hup(self) -> None:
+        for process in self.processes:
+            if process.pid is not None:
+                os.kill(process.pid, signal.SIGHUP)
+
+
+def _export(settings: Settings) -> None:
+    """Puts the settings where a worker process finds them."""
+    for name in Settings.model_fields:
+        value = getattr(settings, name)
+        if value is not None:
+            plain = value.get_secret_value() if isinstance(value, SecretStr) else value
+            os.environ[f"GUARDPROXY_{name.upper()}"] = str(plain)

@@ -1,0 +1,99 @@
+"""What every chat API has in common, as the proxy sees it. Dialects fit `Dialect` by shape."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Protocol
+
+from guardproxy.content import MediaPart, TextPart
+from guardproxy.policy.config import Limits
+from guardproxy.sse import ServerSentEvent
+from guardproxy.strict_json import JsonValue
+from guardproxy.verdict import Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request, read: what is to be judged, and the bytes that may go upstream.
+
+    `guardrails` is the caller's inline array as it came, None if it is null or absent;
+    `guardrails_present` tells these apart.
+    """
+
+    texts: tuple[TextPart, ...]
+    media: tuple[MediaPart, ...]
+    stream: bool
+    guardrails: JsonValue
+    guardrails_present: bool
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """An answer, read."""
+
+    texts: tuple[TextPart, ...]
+    media: tuple[MediaPart, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Some text of a stream; `channel` names what it continues, e.g. `choices[0].content`."""
+
+    channel: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class EventRead:
+    """What one event of a stream holds.
+
+    `finished` are the choices that end with it; `last` means that nothing may follow.
+    """
+
+    pieces: tuple[Piece, ...] = ()
+    media: tuple[MediaPart, ...] = ()
+    finished: tuple[int, ...] = ()
+    last: bool = False
+
+
+class StreamReader(Protocol):
+    """Reads one stream; knows enough of it to end it in its own words."""
+
+    def read(self, event: ServerSentEvent) -> EventRead:
+        """What the event says.
+
+        Raises:
+            StreamError: the event cannot be read safely; the stream must end here.
+        """
+        ...
+
+    def blocked(self, verdict: Verdict, finished: Collection[int]) -> bytes:
+        """The bytes that end the stream for a guardrail; `finished` choices have ended already."""
+        ...
+
+    def failed(self, message: str) -> bytes:
+        """The bytes that end the stream for a fault, so that it does not look complete."""
+        ...
+
+
+class Dialect(Protocol):
+    """One chat API. Pure: bytes in, values out."""
+
+    @property
+    def name(self) -> str: ...
+
+    def read_request(self, body: bytes, limits: Limits) -> Asked:
+        """Everything in a request body.
+
+        Raises:
+            RequestError: the body is malformed, over a limit, or holds what nobody can judge.
+        """
+        ...
+
+    def read_answer(self, body: bytes, limits: Limits) -> Answered:
+        """Everything in an answer's body, an error answer's too; what is not JSON is text."""
+        ...
+
+    def open_stream(self, limits: Limits) -> StreamReader: ...

@@ -1,0 +1,236 @@
+"""Reads the body of `POST /v1/chat/completions`: OpenAI's shape, Mistral's and common extras."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from guardproxy.content import MediaKind, MediaPart, Role, TextPart
+from guardproxy.dialects import chat_fields as fields
+from guardproxy.dialects.base import Asked
+from guardproxy.dialects.leaves import (
+    embedded_media,
+    everything_in,
+    left_over,
+    refers_to_media,
+    text_of,
+)
+from guardproxy.errors import RequestError
+from guardproxy.policy.config import Limits
+from guardproxy.strict_json import JsonValue, read
+
+_ROLES = {
+    role.value: role
+    for role in (
+        Role.SYSTEM, Role.DEVELOPER, Role.USER, Role.ASSISTANT, Role.TOOL, Role.FUNCTION,
+    )
+}  # fmt: skip
+_COUNTS = ("max_tokens", "max_completion_tokens", "top_logprobs", "seed", "random_seed")
+_READ_APART = frozenset(
+    {"messages", "tools", "functions", "response_format", "prediction", "guardrails"}
+)
+# Vector drawings carry text that an image policy does not speak about.
+_TEXT_BEARING_IMAGES = ("data:image/svg", "data:application", "data:text")
+
+
+def read_request(body: bytes, limits: Limits) -> Asked:
+    """See `Dialect.read_request`."""
+    value = read(body, depth=limits.json_depth, members=limits.json_members)
+    if not isinstance(value, dict):
+        raise RequestError("the body must be a JSON object", code="invalid_body")
+    _check_values(value, limits)
+    reader = _RequestReader(limits)
+    reader.read(value)
+    return Asked(
+        texts=tuple(reader.texts),
+        media=tuple(reader.media),
+        stream=value.get("stream") is True,
+        guardrails=value.get("guardrails"),
+        guardrails_present="guardrails" in value,
+        body=body,
+    )
+
+
+def _check_values(body: Mapping[str, JsonValue], limits: Limits) -> None:
+    for field in sorted(fields.REQUEST_REFUSED & body.keys()):
+        raise RequestError(
+            f"`{field}` is not let through: it changes what the model reads in a way "
+            "that cannot be judged",
+            code="unsupported_field",
+            param=field,
+        )
+    if not isinstance(body.get("stream"), bool | None):
+        raise RequestError("must be true or false", code="invalid_type", param="stream")
+    for field in _COUNTS:
+        _count(body, field)
+    choices = _count(body, "n")
+    if choices is not None and not 1 <= choices <= limits.choices:
+        raise RequestError(
+            f"must be between 1 and {limits.choices}", code="too_many_choices", param="n"
+        )
+
+
+def _count(body: Mapping[str, JsonValue], field: str) -> int | None:
+    value = body.get(field)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise RequestError("must be a whole number, 0 or more", code="invalid_type", param=field)
+    return value
+
+
+class _RequestReader:
+    """Collects what a request says, in the order of the conversation."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.texts: list[TextPart] = []
+        self.media: list[MediaPart] = []
+        self._limits = limits
+        self._parts = 0
+
+    def read(self, body: Mapping[str, JsonValue]) -> None:
+        self._definitions(body)
+        messages = self._list(body.get("messages"), "messages", self._limits.messages)
+        if not messages:
+            raise RequestError("must not be empty", code="empty_messages", param="messages")
+        for index, message in enumerate(messages):
+            self._message(message, f"messages[{index}]")
+        if isinstance(prediction := body.get("prediction"), dict):
+            self._content(prediction.get("content"), Role.ASSISTANT, "prediction.content")
+            self._rest(left_over(prediction, {"content"}), Role.ASSISTANT, "prediction")
+        elif prediction is not None:
+            self._say(Role.ASSISTANT, text_of(prediction), "prediction")
+        self._rest(left_over(body, _READ_APART), Role.UNKNOWN, "$")
+
+    def _definitions(self, body: Mapping[str, JsonValue]) -> None:
+        for field in ("tools", "functions"):
+            if body.get(field) is None:
+                continue
+            for index, tool in enumerate(self._list(body[field], field, self._limits.tools)):
+                self._say(Role.DEFINITION, everything_in(tool), f"{field}[{index}]")
+        if (schema := body.get("response_format")) is not None:
+            if isinstance(schema, dict) and schema.keys() <= {"type"}:
+                self._say(Role.DEFINITION, text_of(schema, structure={"type"}), "response_format")
+            else:
+                self._say(Role.DEFINITION, everything_in(schema), "response_format")
+
+    def _message(self, message: JsonValue, path: str) -> None:
+        if not isinstance(message, dict):
+            raise RequestError("must be an object", code="invalid_message", param=path)
+        name = message.get("role")
+        role = _ROLES.get(name) if isinstance(name, str) else None
+        if role is None:
+            raise RequestError(
+                f"must be one of {', '.join(_ROLES)}", code="unknown_role", param=f"{path}.role"
+            )
+        self._content(message.get("content"), role, f"{path}.content")
+        for field in ("name", "refusal", "reasoning_content", "reasoning"):
+            self._say(role, text_of(message.get(field)), f"{path}.{field}")
+        self._calls(message, role, path)
+        if (audio := message.get("audio")) is not None:
+            self._say(role, text_of(audio, structure=fields.MESSAGE_STRUCTURE), f"{path}.audio")
+        rest = left_over(message, fields.MESSAGE_KNOWN)
+        self._rest(rest, role, path, structure=fields.MESSAGE_STRUCTURE)
+
+    def _calls(self, message: Mapping[str, JsonValue], role: Role, path: str) -> None:
+        calls = message.get("tool_calls")
+        if calls is not None:
+            for index, call in enumerate(self._list(calls, f"{path}.tool_calls", None)):
+                self._call(call, role, f"{path}.tool_calls[{index}]")
+        if (call := message.get("function_call")) is not None:
+            self._say(role, everything_in(call), f"{path}.function_call")
+
+    def _call(self, call: JsonValue, role: Role, path: str) -> None:
+        if not isinstance(call, dict):
+            raise RequestError("must be an object", code="invalid_tool_call", param=path)
+        for field in ("function", "custom"):
+            if (said := call.get(field)) is not None:
+                self._say(role, everything_in(said), f"{path}.{field}")
+        rest = left_over(call, {"function", "custom"})
+        self._rest(rest, role, path, structure=fields.MESSAGE_STRUCTURE)
+
+    def _content(self, content: JsonValue, role: Role, path: str) -> None:
+        if content is None:
+            return
+        if isinstance(content, str):
+            self._say(role, content, path)
+            return
+        if not isinstance(content, list):
+            raise RequestError(
+                "must be a string or a list of parts", code="invalid_content", param=path
+            )
+        for index, part in enumerate(content):
+            self._parts += 1
+            if self._parts > self._limits.parts:
+                raise RequestError(
+                    f"more than {self._limits.parts} content parts", code="too_many_parts"
+                )
+            self._part(part, role, f"{path}[{index}]")
+
+    def _part(self, part: JsonValue, role: Role, path: str) -> None:
+        if isinstance(part, str):
+            self._say(role, part, path)
+            return
+        if not isinstance(part, dict) or not isinstance(kind := part.get("type"), str):
+            raise RequestError(
+                "must be an object with a `type`", code="invalid_content", param=path
+            )
+        if kind in fields.PART_TEXT:
+            self._say(role, text_of(part, structure=fields.PART_STRUCTURE), path)
+            return
+        medium = fields.PART_MEDIA.get(kind)
+        if medium is not None:
+            self._medium(part, medium, role, path)
+            return
+        # Unknown: judged as text, and whatever looks like a medium is for the policy to decide.
+        self._say(role, text_of(part, structure=fields.PART_STRUCTURE), path)
+        if refers_to_media(part):
+            self.media.append(MediaPart(role, MediaKind.FILE, path, _size(part)))
+
+    def _medium(self, part: dict[str, JsonValue], kind: MediaKind, role: Role, path: str) -> None:
+        holder = part.get("image_url")
+        address = holder.get("url") if isinstance(holder, dict) else holder
+        if isinstance(address, str) and address.lower().startswith(_TEXT_BEARING_IMAGES):
+            kind = MediaKind.FILE
+        self.media.append(MediaPart(role, kind, path, _size(part)))
+        said = _without_payload(part)
+        self._say(role, text_of(said, structure=fields.PART_STRUCTURE), path)
+
+    def _rest(
+        self,
+        rest: dict[str, JsonValue],
+        role: Role,
+        path: str,
+        *,
+        structure: frozenset[str] = fields.REQUEST_STRUCTURE,
+    ) -> None:
+        self._say(role, text_of(rest, structure=structure), path)
+        if size := embedded_media(rest):
+            self.media.append(MediaPart(role, MediaKind.FILE, path, size))
+
+    def _say(self, role: Role, text: str, path: str) -> None:
+        if text and not text.isspace():
+            self.texts.append(TextPart(role, text, path))
+
+    @staticmethod
+    def _list(value: JsonValue, path: str, limit: int | None) -> list[JsonValue]:
+        if not isinstance(value, list):
+            raise RequestError("must be a list", code="invalid_type", param=path)
+        if limit is not None and len(value) > limit:
+            raise RequestError(f"more than {limit} entries", code=f"too_many_{path}", param=path)
+        return value
+
+
+def _without_payload(value: JsonValue) -> JsonValue:
+    """The part without the strings that are the medium itself or its address."""
+    if not isinstance(value, dict):
+        return value
+    return {
+        key: _without_payload(member)
+        for key, member in value.items()
+        if not (key in fields.MEDIA_PAYLOAD and isinstance(member, str))
+    }
+
+
+def _size(value: JsonValue) -> int:
+    """Characters of all strings in a part: its bytes on the wire, as media is ASCII."""
+    return len(everything_in(value))

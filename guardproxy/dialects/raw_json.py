@@ -1,0 +1,115 @@
+"""Any JSON route that no dialect knows: every string in it is text, both ways.
+
+For routes that a policy lists under `passthrough`. Nothing is structure here, since nobody said
+what is; so ids and enum values are judged as well.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection
+
+from guardproxy.content import MediaKind, MediaPart, Role, TextPart
+from guardproxy.dialects.base import Answered, Asked, EventRead, Piece
+from guardproxy.dialects.leaves import embedded_media, is_token, text_of
+from guardproxy.errors import RequestError, StreamError, UpstreamError
+from guardproxy.policy import guardrail_body
+from guardproxy.policy.config import Limits
+from guardproxy.sse import ServerSentEvent
+from guardproxy.strict_json import JsonValue, read, string_leaves
+from guardproxy.verdict import Verdict
+
+# An id that every event repeats says nothing new; a short piece of text may well be repeated.
+_ID_LENGTH = 16
+
+
+class RawJson:
+    """Fits `Dialect`."""
+
+    name = "raw_json"
+
+    def read_request(self, body: bytes, limits: Limits) -> Asked:
+        value = None
+        if body:
+            value = read(body, depth=limits.json_depth, members=limits.json_members)
+        return Asked(
+            texts=_texts(value, Role.USER),
+            media=_media(value, Role.USER),
+            stream=False,
+            guardrails=None,
+            guardrails_present=False,
+            body=body,
+        )
+
+    def read_answer(self, body: bytes, limits: Limits) -> Answered:
+        if body.lstrip()[:1] not in (b"{", b"[", b'"'):
+            try:
+                return Answered((TextPart(Role.ASSISTANT, body.decode(), "$"),) if body else ())
+            except UnicodeDecodeError as error:
+                raise UpstreamError("the answer is neither JSON nor text") from error
+        try:
+            value = read(body, depth=limits.json_depth, members=limits.answer_bytes)
+        except RequestError as error:
+            raise UpstreamError(f"the answer cannot be read safely: {error.code}") from error
+        return Answered(_texts(value, Role.ASSISTANT), _media(value, Role.ASSISTANT))
+
+    def open_stream(self, limits: Limits) -> RawStream:
+        return RawStream(limits)
+
+
+class RawStream:
+    """Fits `StreamReader`: each JSON path of the events is a channel of its own."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._said: dict[str, str] = {}
+
+    def read(self, event: ServerSentEvent) -> EventRead:
+        pieces = []
+        if extra := "\n".join((*event.extra, event.event)).strip("\n"):
+            pieces.append(Piece("sse", extra))
+        data = event.data
+        if data is None or data.strip() == "[DONE]":
+            return EventRead(tuple(pieces), last=data is not None)
+        if data.lstrip()[:1] not in ("{", "["):
+            return EventRead((*pieces, Piece("raw", data + "\n")))
+        try:
+            value = read(
+                data.encode(), depth=self._limits.json_depth, members=self._limits.event_bytes
+            )
+        except RequestError as error:
+            raise StreamError("an event of the stream cannot be read safely") from error
+        for path, text in string_leaves(value, keys=True):
+            repeated = self._said.get(path) == text and len(text) >= _ID_LENGTH and is_token(text)
+            if text and not repeated:
+                self._said[path] = text
+                pieces.append(Piece(path, text))
+        return EventRead(tuple(pieces), _media(value, Role.ASSISTANT))
+
+    def blocked(self, verdict: Verdict, finished: Collection[int]) -> bytes:
+        del finished  # nobody knows choices here
+        error = {
+            "message": "Content blocked by guardrail",
+            "type": guardrail_body.BLOCKED_TYPE,
+            "param": None,
+            "code": guardrail_body.BLOCKED_TYPE,
+        }
+        return _event({"error": error, "guardrails": guardrail_body.block_summary(verdict)})
+
+    def failed(self, message: str) -> bytes:
+        error = {"message": message, "type": "upstream_error", "param": None, "code": "incomplete"}
+        return _event({"error": error})
+
+
+def _texts(value: JsonValue, role: Role) -> tuple[TextPart, ...]:
+    text = text_of(value)
+    return (TextPart(role, text, "$"),) if text else ()
+
+
+def _media(value: JsonValue, role: Role) -> tuple[MediaPart, ...]:
+    size = embedded_media(value)
+    return (MediaPart(role, MediaKind.FILE, "$", size),) if size else ()
+
+
+def _event(value: object) -> bytes:
+    return b"data: " + json.dumps(value, separators=(",", ":")).encode() + b"\n\n"

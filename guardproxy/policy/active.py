@@ -1,0 +1,57 @@
+"""A policy that is in force: read, resolved against a classifier's defaults, named."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from guardproxy.policy.config import PolicyConfig
+from guardproxy.policy.decide import Guardrail, resolve
+from guardproxy.policy.load import LoadedPolicy
+from guardproxy.verdict import Action
+
+
+@dataclass(frozen=True, slots=True)
+class ActivePolicy:
+    """What judges every request that starts while it is in force.
+
+    `version` is the beginning of the SHA-256 of the policy's text.
+    """
+
+    config: PolicyConfig
+    version: str
+    source: str
+    input: tuple[Guardrail, ...]
+    output: tuple[Guardrail, ...]
+
+    @property
+    def label(self) -> str:
+        """`name@version`, for headers, logs and metrics."""
+        return f"{self.config.name}@{self.version}"
+
+    @property
+    def uses_v1(self) -> bool:
+        return any(guardrail.version == 1 for guardrail in (*self.input, *self.output))
+
+
+def activate(loaded: LoadedPolicy, defaults: Mapping[str, float]) -> ActivePolicy:
+    """Puts a loaded policy in force for a classifier with these default thresholds.
+
+    Raises:
+        PolicyError: a category that the policy evaluates has no threshold.
+    """
+    return ActivePolicy(
+        config=loaded.config,
+        version=loaded.version,
+        source=loaded.source,
+        input=resolve(loaded.config.input, defaults),
+        output=resolve(loaded.config.output, defaults),
+    )
+
+
+def blocks(guardrails: tuple[Guardrail, ...], category: str) -> bool:
+    """Some entry blocks for this category."""
+    return any(
+        guardrail.action is Action.BLOCK and guardrail.thresholds.get(category, 1.0) < 1.0
+        for guardrail in guardrails
+    )

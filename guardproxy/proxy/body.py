@@ -1,0 +1,74 @@
+"""Reads a request's body, under its bounds."""
+
+from __future__ import annotations
+
+import asyncio
+
+from guardproxy.errors import RequestError
+from guardproxy.proxy.budget import ByteAccount
+from guardproxy.proxy.headers import Headers, first
+from guardproxy.proxy.presence import ClientGone, Receive
+
+
+async def read_body(
+    receive: Receive, headers: Headers, *, limit: int, idle: float, account: ByteAccount
+) -> bytes:
+    """The whole body.
+
+    Raises:
+        RequestError: it is larger than `limit` bytes (413) or comes too slowly (408).
+        ClientGone: the caller left before it was whole.
+        OverloadedError: this process holds too much already.
+    """
+    declared = first(headers, b"content-length")
+    if declared is not None and declared.isdigit() and int(declared) > limit:
+        raise _too_large(limit)
+    chunks, size, more = [], 0, True
+    while more:
+        try:
+            async with asyncio.timeout(idle):
+                message = await receive()
+        except TimeoutError as error:
+            raise RequestError(
+                f"the body did not come within {idle:g} s", status=408, code="body_too_slow"
+            ) from error
+        if message["type"] == "http.disconnect":
+            raise ClientGone
+        chunk = message.get("body", b"")
+        size += len(chunk)
+        if size > limit:
+            raise _too_large(limit)
+        account.add(len(chunk))
+        chunks.append(chunk)
+        more = message.get("more_body", False)
+    return b"".join(chunks)
+
+
+def _too_large(limit: int) -> RequestError:
+    return RequestError(f"the body is larger than {limit} bytes", status=413, code="body_too_large")
+
+
+def check_json(headers: Headers) -> None:
+    """Refuses what would not be read as UTF-8 JSON by everybody.
+
+    Raises:
+        RequestError: 415, and what to send instead.
+    """
+    kinds = [value for name, value in headers if name.lower() == b"content-type"]
+    kind, _, parameters = (kinds[0] if kinds else b"").decode("latin-1").lower().partition(";")
+    if len(kinds) != 1 or kind.strip() != "application/json":
+        raise RequestError(
+            "send the body as content-type: application/json",
+            status=415, code="unsupported_media_type", param="content-type",
+        )  # fmt: skip
+    if parameters.replace(" ", "").replace('"', "").strip(";") not in ("", "charset=utf-8"):
+        raise RequestError(
+            "send the body as UTF-8",
+            status=415, code="unsupported_charset", param="content-type",
+        )  # fmt: skip
+    coding = first(headers, b"content-encoding")
+    if coding is not None and coding.strip().lower() != b"identity":
+        raise RequestError(
+            "send the body without content-encoding",
+            status=415, code="unsupported_coding", param="content-encoding",
+        )  # fmt: skip

@@ -1,0 +1,187 @@
+"""The doors beside the guarded ones: what passes, what is refused, and how we are."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from guardproxy.dialects.raw_json import RawJson
+from guardproxy.errors import RequestError
+from guardproxy.policy.active import ActivePolicy
+from guardproxy.policy.config import PassthroughRoute
+from guardproxy.proxy import headers as wire
+from guardproxy.proxy.endpoint import GuardedEndpoint, Services
+from guardproxy.proxy.presence import while_present
+from guardproxy.proxy.responses import JSON, Reply, Sender
+from guardproxy.proxy.trail import Trail, trail_of
+
+NOT_COVERED: Mapping[str, str] = MappingProxyType(
+    {
+        "/v1/responses": "the Responses API",
+        "/v1/messages": "Anthropic's Messages API",
+        "/v1/completions": "legacy completions",
+        "/v1/embeddings": "embeddings",
+        "/v1/fim/completions": "Mistral's FIM completions",
+        "/v1/agents/completions": "Mistral's agents",
+        "/v1/conversations": "Mistral's conversations",
+        "/v1/realtime": "realtime WebSockets",
+        "/v1/files": "file uploads",
+        "/v1/batches": "batches",
+        "/api/chat": "Ollama's chat",
+        "/api/generate": "Ollama's completions",
+    }
+)
+"""Chat APIs that no dialect covers yet: refused by name, so that nobody takes them for a typo."""
+
+_MODELS_BYTES = 8 * 1024 * 1024
+_SHOWN_PATH = 120
+_UNPLAIN = re.compile(r"[^A-Za-z0-9._~/:{}-]")
+_MODELS = re.compile(r"/v1/models(/(?!\.\.?(/|\Z))[A-Za-z0-9._:@-]+)*", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Entrance:
+    """A route that is served: its path, its method (None: the app says itself), its app."""
+
+    path: str
+    method: str | None
+    app: ASGIApp
+
+
+class Doors:
+    """Leads each request to its route; exact paths only, so that no other spelling slips by."""
+
+    def __init__(self, entrances: Sequence[Entrance], services: Services) -> None:
+        self._entrances = {entrance.path: entrance for entrance in entrances}
+        self._models = ModelsEndpoint(services)
+        self._services = services
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path, method = scope["path"], scope["method"]
+        trail = trail_of(scope)
+        if (entrance := self._entrances.get(path)) is not None:
+            trail.route = path
+            if entrance.method not in (None, method):
+                raise _not_allowed(method, path, entrance.method)
+            await entrance.app(scope, receive, send)
+        elif _MODELS.fullmatch(path) and scope["raw_path"] == path.encode():
+            trail.route = "/v1/models"
+            if method != "GET":
+                raise _not_allowed(method, path, "GET")
+            await self._models(scope, receive, send)
+        else:
+            await self._pass_or_refuse(scope, receive, send, trail)
+
+    async def _pass_or_refuse(
+        self, scope: Scope, receive: Receive, send: Send, trail: Trail
+    ) -> None:
+        """What nobody knows is judged as raw text if the policy lists it, refused otherwise."""
+        listed = self._services.policy().config.passthrough
+        path, method = scope["path"], scope["method"]
+        route = next((each for each in listed if matches(each, method, path)), None)
+        if route is None or scope["raw_path"] != path.encode():
+            raise self._refusal(method, path)
+        trail.route = route.path
+        await GuardedEndpoint(RawJson(), path, self._services)(scope, receive, send)
+
+    def _refusal(self, method: str, path: str) -> RequestError:
+        if f"/v1{path}" in self._entrances:
+            hint = f"did you mean /v1{path}? The base URL ends in /v1"
+        elif known := NOT_COVERED.get(path):
+            hint = f"{known} cannot be judged by this version"
+        else:
+            hint = "no dialect covers it, so nobody could judge what it carries"
+        return RequestError(
+            f"{method} {_shown(path)} is refused: {hint}. "
+            "A policy may list a route under `passthrough`",
+            status=404, code="route_not_covered",
+        )  # fmt: skip
+
+
+def _not_allowed(method: str, path: str, allowed: str | None) -> RequestError:
+    return RequestError(
+        f"{method} {_shown(path)}: only {allowed} is served here",
+        status=405, code="method_not_allowed",
+    )  # fmt: skip
+
+
+def _shown(path: str) -> str:
+    """A path as it may stand in a message: short, and without what a terminal would obey."""
+    return _UNPLAIN.sub("?", path[:_SHOWN_PATH])
+
+
+class ModelsEndpoint:
+    """`GET /v1/models`: names of models, passed as they come."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        trail = trail_of(scope)
+        trail.policy = self._services.policy().label
+        await while_present(receive, self._pass(scope, send, trail))
+
+    async def _pass(self, scope: Scope, send: Send, trail: Trail) -> None:
+        services = self._services
+        path, query = scope["path"], scope["query_string"]
+        headers = wire.for_upstream(scope["headers"], services.upstream_key)
+        async with services.upstream.send("GET", path, query, headers, b"") as answer:
+            body = await answer.read(_MODELS_BYTES)
+            sender = Sender(send, trail, services.idle_timeout)
+            await sender.reply(Reply(answer.status, wire.for_client(answer.headers), body))
+
+
+def matches(route: PassthroughRoute, method: str, path: str) -> bool:
+    """Whether a listed route covers a path; `{name}` stands for one segment."""
+    if method not in route.methods:
+        return False
+    pattern = re.sub(r"\\\{[^/]*?\\\}", r"[A-Za-z0-9._~:-]+", re.escape(route.path))
+    return re.fullmatch(pattern, path) is not None and "/.." not in path
+
+
+class JsonDoor:
+    """A small JSON document of ours; `describe` says its status and content."""
+
+    def __init__(self, describe: Callable[[], tuple[int, Mapping[str, object]]]) -> None:
+        self._describe = describe
+
+    async def __call__(self, scope: Scope, _: Receive, send: Send) -> None:
+        status, content = self._describe()
+        sender = Sender(send, trail_of(scope), idle=10.0)
+        await sender.reply(Reply(status, JSON, json.dumps(content).encode()))
+
+
+def alive(policy: Callable[[], ActivePolicy], reload_error: Callable[[], str | None]) -> JsonDoor:
+    """`/healthz`: the process answers; which policy is in force, and whether it is the newest."""
+
+    def describe() -> tuple[int, Mapping[str, object]]:
+        active = policy()
+        return 200, {
+            "status": "alive",
+            "policy": {"name": active.config.name, "version": active.version},
+            "policy_reload": "failed" if reload_error() else "ok",
+        }
+
+    return JsonDoor(describe)
+
+
+def ready(model: str, checksum: str) -> JsonDoor:
+    """`/readyz`: the model is verified and warmed up (it is, or nobody would be listening)."""
+    return JsonDoor(lambda: (200, {"status": "ready", "model": model, "model_sha256": checksum}))
+
+
+class MetricsDoor:
+    """`/metrics`, in Prometheus' text form."""
+
+    def __init__(self, render: Callable[[], tuple[bytes, str]]) -> None:
+        self._render = render
+
+    async def __call__(self, scope: Scope, _: Receive, send: Send) -> None:
+        body, content_type = self._render()
+        sender = Sender(send, trail_of(scope), idle=10.0)
+        await sender.reply(Reply(200, [(b"content-type", content_type.encode())], body))

@@ -1,0 +1,248 @@
+"""A guarded route: the way of a request, top to bottom."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from starlette.types import Receive, Scope, Send
+
+from guardproxy import strict_json
+from guardproxy.content import MediaPart, TextPart
+from guardproxy.dialects.base import Asked, Dialect
+from guardproxy.errors import RequestError
+from guardproxy.guard import Guard, Guardrails
+from guardproxy.policy import guardrail_body
+from guardproxy.policy.active import ActivePolicy, blocks
+from guardproxy.policy.config import InlineHandling, Limits
+from guardproxy.policy.decide import Guardrail, resolve
+from guardproxy.policy.inline import read_inline
+from guardproxy.policy.scope import select, split_media
+from guardproxy.proxy import headers as wire
+from guardproxy.proxy import responses
+from guardproxy.proxy.body import check_json, read_body
+from guardproxy.proxy.budget import ByteAccount, ByteBudget
+from guardproxy.proxy.presence import while_present
+from guardproxy.proxy.relay import StreamPlan, StreamRelay
+from guardproxy.proxy.responses import Reply, Sender
+from guardproxy.proxy.trail import Trail, trail_of
+from guardproxy.proxy.upstream import Upstream, UpstreamAnswer
+from guardproxy.stream_guard import Question, StreamGuard
+from guardproxy.verdict import Direction, Verdict
+
+_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What lives as long as the application."""
+
+    guard: Guard
+    upstream: Upstream
+    budget: ByteBudget
+    policy: Callable[[], ActivePolicy]
+    default_thresholds: Mapping[str, float]
+    idle_timeout: float
+    upstream_key: str | None = None
+    forward_guardrails: bool = False
+
+
+class GuardedEndpoint:
+    """An ASGI app for one route of one dialect.
+
+    Args:
+        dialect: reads the route's bodies.
+        path: the route below the base URL's version, e.g. `/chat/completions`.
+        services: see `Services`.
+    """
+
+    def __init__(self, dialect: Dialect, path: str, services: Services) -> None:
+        self._dialect = dialect
+        self._path = path
+        self._services = services
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        services = self._services
+        exchange = GuardedExchange(
+            self._dialect,
+            services,
+            trail=trail_of(scope),
+            headers=list(scope["headers"]),
+            send=send,
+        )
+        with services.budget.account() as account:
+            if scope["method"] in _WITH_BODY:
+                check_json(exchange.headers)
+            body = await read_body(
+                receive,
+                exchange.headers,
+                limit=exchange.policy.config.limits.body_bytes,
+                idle=services.idle_timeout,
+                account=account,
+            )
+            exchange.trail.request_bytes = len(body)
+            if body and scope["method"] not in _WITH_BODY:
+                raise RequestError(f"{scope['method']} takes no body here", code="unexpected_body")
+            work = exchange.run(scope["method"], self._path, scope["query_string"], body, account)
+            await while_present(receive, work)
+
+
+class GuardedExchange:
+    """One request and its answer, under the policy that was in force when it came."""
+
+    def __init__(
+        self,
+        dialect: Dialect,
+        services: Services,
+        *,
+        trail: Trail,
+        headers: wire.Headers,
+        send: Send,
+    ) -> None:
+        self.policy = services.policy()
+        self.trail = trail
+        self.headers = headers
+        self._dialect = dialect
+        self._services = services
+        self._sender = Sender(send, trail, services.idle_timeout)
+        trail.policy = self.policy.label
+        trail.deprecated = self.policy.uses_v1
+
+    async def run(
+        self, method: str, path: str, query: bytes, body: bytes, account: ByteAccount
+    ) -> None:
+        """Bytes -> texts -> verdict -> upstream -> answer -> verdict -> the same bytes."""
+        asked = self._dialect.read_request(body, self.policy.config.limits)
+        inline = self._inline(asked)
+        verdict = await self._check_input(asked, Guardrails(self.policy.input, inline))
+        if verdict.blocked:
+            await self._sender.reply(responses.blocked(verdict))
+            return
+        headers = wire.for_upstream(self.headers, self._services.upstream_key)
+        onward = self._onward(asked)
+        async with self._services.upstream.send(method, path, query, headers, onward) as answer:
+            if answer.content_type == "text/event-stream":
+                await self._relay(answer, account)
+            else:
+                await self._answer(answer, verdict, account)
+
+    def _inline(self, asked: Asked) -> tuple[Guardrail, ...]:
+        """The caller's own entries: they add to the policy, they never weaken it.
+
+        Like Mistral's they speak about the input only.
+        """
+        if asked.guardrails is None or self.policy.config.inline is InlineHandling.IGNORE:
+            return ()
+        if self.policy.config.inline is InlineHandling.REFUSE:
+            raise RequestError(
+                "the policy takes no guardrails from requests; leave the field out",
+                status=422,
+                code="guardrails_refused",
+                param="guardrails",
+            )
+        entries = resolve(read_inline(asked.guardrails), self._services.default_thresholds)
+        self.trail.deprecated |= any(entry.version == 1 for entry in entries)
+        return entries
+
+    def _onward(self, asked: Asked) -> bytes:
+        """The body for the upstream: the caller's bytes, without what only we understand."""
+        if asked.guardrails_present and not self._services.forward_guardrails:
+            return strict_json.without_member(asked.body, "guardrails")
+        return asked.body
+
+    async def _check_input(self, asked: Asked, guardrails: Guardrails) -> Verdict:
+        selection = select(asked.texts, self.policy.config, Direction.INPUT)
+        return await self._check(
+            selection.judged,
+            guardrails,
+            Direction.INPUT,
+            asked.media,
+            exempt=selection.exempt_characters,
+        )
+
+    async def _check(
+        self,
+        texts: Sequence[TextPart],
+        guardrails: Guardrails,
+        direction: Direction,
+        media: Sequence[MediaPart],
+        *,
+        exempt: int = 0,
+    ) -> Verdict:
+        verdict = await self._services.guard.check(
+            texts,
+            guardrails,
+            direction,
+            media=split_media(media, self.policy.config),
+            exempt_characters=exempt,
+        )
+        self.trail.saw(verdict, direction)
+        return verdict
+
+    async def _answer(
+        self, answer: UpstreamAnswer, asked_verdict: Verdict, account: ByteAccount
+    ) -> None:
+        """Judges a whole answer, an error answer too, and passes it on."""
+        limits = self.policy.config.limits
+        body = await answer.read(limits.answer_bytes)
+        account.add(len(body))
+        answered = self._dialect.read_answer(body, limits)
+        verdict = await self._check(
+            answered.texts, Guardrails(self.policy.output), Direction.OUTPUT, answered.media
+        )
+        if verdict.blocked:
+            await self._sender.reply(responses.blocked(verdict))
+            return
+        if (
+            asked_verdict.inline
+            and answer.status == HTTPStatus.OK
+            and answer.content_type == "application/json"
+        ):
+            body = _with_guardrails(body, asked_verdict, limits)
+        await self._sender.reply(Reply(answer.status, wire.for_client(answer.headers), body))
+
+    async def _relay(self, answer: UpstreamAnswer, account: ByteAccount) -> None:
+        """Judges an answer while it comes, and passes on what is judged."""
+        self.trail.streamed = True
+        config = self.policy.config
+        relay = StreamRelay(
+            answer=answer,
+            reader=self._dialect.open_stream(config.limits),
+            guard=StreamGuard(
+                config.streaming.mode,
+                hold_values=blocks(self.policy.output, "pii"),
+                partial=bool(config.streaming.partial_thresholds),
+            ),
+            judge=self._judge,
+            sender=self._sender,
+            plan=StreamPlan(
+                config.streaming.mode,
+                config.limits,
+                config.streaming.keep_alive_seconds,
+                answer.status,
+                wire.for_client(answer.headers),
+            ),
+            account=account,
+            trail=self.trail,
+        )
+        if (verdict := await relay.run()) is not None:
+            await self._sender.reply(responses.blocked(verdict))
+
+    async def _judge(self, question: Question) -> Verdict:
+        """A stream's question: finished text by the policy, a beginning by its own thresholds."""
+        guardrails = Guardrails(self.policy.output)
+        if question.partial:
+            early = guardrails.with_raised(self.policy.config.streaming.partial_thresholds)
+            verdict = await self._check(question.partial, early, Direction.OUTPUT, ())
+            if verdict.blocked or not (question.complete or question.media):
+                return verdict
+        return await self._check(question.complete, guardrails, Direction.OUTPUT, question.media)
+
+
+def _with_guardrails(body: bytes, verdict: Verdict, limits: Limits) -> bytes:
+    """The answer with the scores its caller asked for, unless the upstream gave its own."""
+    answer = strict_json.read(body, depth=limits.json_depth, members=limits.answer_bytes)
+    if not isinstance(answer, dict) or "guardrails" in answer:
+        return body
+    return strict_json.with_member(body, "guardrails", guardrail_body.passed_list(verdict))

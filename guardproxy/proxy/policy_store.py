@@ -1,0 +1,82 @@
+"""The policy in force, and its replacement while requests are running.
+
+A new policy is swapped in whole or not at all: one that cannot be loaded leaves the last good one
+in force and says so. A request keeps the policy it began with.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+from watchfiles import awatch
+
+from guardproxy.errors import ConfigurationError
+from guardproxy.policy.active import ActivePolicy
+
+logger = logging.getLogger(__name__)
+
+
+class PolicyStore:
+    """Holds the policy in force.
+
+    Args:
+        load: reads and resolves the policy anew.
+        on_reload: told of every attempt: the policy read, or None if it cannot be used.
+
+    Raises:
+        ConfigurationError: the first policy cannot be loaded.
+    """
+
+    def __init__(
+        self,
+        load: Callable[[], ActivePolicy],
+        on_reload: Callable[[ActivePolicy | None], None],
+    ) -> None:
+        self._load = load
+        self._on_reload = on_reload
+        self._active = load()
+        self.last_error: str | None = None
+
+    def active(self) -> ActivePolicy:
+        """The policy for a request that begins now."""
+        return self._active
+
+    def reload(self) -> bool:
+        """Loads the policy anew; whether what is in force is what the file says."""
+        try:
+            fresh = self._load()
+        except (ConfigurationError, OSError) as error:
+            self.last_error = str(error)
+            # One line for the operator; where in our code it was raised does not help him.
+            message = "policy not reloaded, %s stays in force: %s"
+            logger.error(message, self._active.label, error)  # noqa: TRY400 - see above
+            self._on_reload(None)
+            return False
+        self.last_error = None
+        if fresh.version != self._active.version:
+            logger.info("policy reloaded: %s replaces %s", fresh.label, self._active.label)
+            self._active = fresh
+        self._on_reload(fresh)
+        return True
+
+    async def watch(self, file: Path) -> None:
+        """Reloads whenever the file's content changes; runs until it is cancelled.
+
+        The folder is watched, not the file: editors and Kubernetes replace files, and a watch on
+        the old one would see nothing more.
+        """
+        seen = _content(file)
+        async for _ in awatch(file.parent, recursive=False, step=100, debounce=400):
+            content = _content(file)
+            if content != seen:
+                seen = content
+                self.reload()
+
+
+def _content(file: Path) -> bytes | None:
+    try:
+        return file.read_bytes()
+    except OSError:
+        return None

@@ -1,0 +1,227 @@
+"""What of a stream may leave, and when. Sans-IO: fed by hand, asked by hand.
+
+A stream is a list of events; each event carries pieces of text, each piece continues a channel
+(one choice's content, one tool call's arguments, ...). An event leaves, in order and as it came,
+once a passing judgement has covered all of its pieces and those of every event before it.
+
+    hold(raw, read)   an event came
+    question()        what to judge next: of each channel, its new text and what stood before
+    passed(question)  that was judged and may go
+    release()         the events that may leave now
+
+A judgement does not see a whole channel but a window of it: the new text and what stood just
+before, so that the work grows with the answer, not with its square, and memory is bounded.
+Windows begin at multiples of a step, so that a later one repeats as few beginnings as possible.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from guardproxy.content import MediaPart, Role, TextPart
+from guardproxy.errors import StreamError
+from guardproxy.policy.config import StreamMode
+
+WINDOW = 1_000
+"""Characters of a channel that one judgement sees, about one window of 256 tokens."""
+_STEP = 500
+_OVERLAP = 250
+"""Characters before the new text that a judgement sees again, at least."""
+_MOST_CHANNELS = 512
+_LONGEST_VALUE = 128
+"""Characters of a value that may be held back because it is not finished: a long URL is let go."""
+
+# The end of a text that may be the beginning of a value which only its next characters make
+# recognisable: an address, a key, a number in groups, an IBAN.
+_UNFINISHED = re.compile(
+    r"(?:[^\s,;!?]+"  # one run without white space
+    r"|(?:[A-Z]{2}\d\d|\+?\(?\d)[\dA-Z]*"  # the beginning of an IBAN or a number, ...
+    r"(?:[ \u00a0().\-/]{1,2}[\dA-Z]{1,5})*[ \u00a0().\-/]{0,2})"  # ... and its groups
+    r"\Z"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class HeldEvent:
+    """An event that waits: where each of its channels, and the media, stand after it."""
+
+    raw: bytes
+    ends: tuple[tuple[str, int], ...]
+    media_end: int
+    finished: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What to judge: `complete` by the policy's thresholds, `partial` by those for a beginning.
+
+    `covers` says up to which character of each channel the answer speaks; `media_end` up to
+    which medium.
+    """
+
+    complete: tuple[TextPart, ...]
+    partial: tuple[TextPart, ...]
+    media: tuple[MediaPart, ...]
+    covers: tuple[tuple[str, int], ...]
+    media_end: int
+
+
+@dataclass(slots=True)
+class _Channel:
+    """The end of one channel's text. Offsets count characters from the channel's beginning."""
+
+    tail: str = ""
+    tail_start: int = 0
+    end: int = 0
+    judged: int = 0
+    settled: int = 0
+    judged_as_partial: bool = False
+    new: list[str] = field(default_factory=list)
+
+    def add(self, text: str) -> None:
+        self.new.append(text)
+        self.end += len(text)
+
+    def window(self) -> str:
+        """The new text with what stood before it."""
+        self._join()
+        return self.tail[self._window_start() - self.tail_start :]
+
+    def settle(self, covered: int, *, hold_values: bool) -> None:
+        """Moves the marks up to which text is judged and may leave; forgets what is over."""
+        self._join()
+        self.judged = covered
+        text = self.tail[: covered - self.tail_start]
+        unfinished = _UNFINISHED.search(text, max(0, len(text) - _LONGEST_VALUE))
+        kept = len(unfinished.group()) if unfinished and hold_values else 0
+        self.settled = max(self.settled, covered - kept)
+        start = self._window_start()
+        self.tail = self.tail[start - self.tail_start :]
+        self.tail_start = start
+
+    def _window_start(self) -> int:
+        """A multiple of the step; never decreases, as neither mark does."""
+        latest = max(0, self.judged - _OVERLAP)
+        wanted = -(-max(0, self.end - WINDOW) // _STEP) * _STEP
+        return min(wanted, latest // _STEP * _STEP)
+
+    def _join(self) -> None:
+        if self.new:
+            self.tail += "".join(self.new)
+            self.new.clear()
+
+
+class StreamGuard:
+    """Holds one stream.
+
+    Args:
+        mode: when text may leave.
+        hold_values: also hold back the end of a text that may be an unfinished value (a policy
+            that blocks personal data wants no half of it to leave).
+        partial: thresholds for unfinished text differ, so a last judgement must repeat it.
+    """
+
+    def __init__(
+        self, mode: StreamMode, *, hold_values: bool = False, partial: bool = False
+    ) -> None:
+        self._mode = mode
+        self._hold_values = hold_values
+        self._partial = partial
+        self._channels: dict[str, _Channel] = {}
+        self._events: deque[HeldEvent] = deque()
+        self._media: list[MediaPart] = []
+        self._media_end = 0
+        self._media_judged = 0
+        self._ended = False
+        self._cleared = False
+        self.held_bytes = 0
+
+    def hold(
+        self,
+        raw: bytes,
+        pieces: Iterable[tuple[str, str]],
+        *,
+        media: Sequence[MediaPart] = (),
+        finished: tuple[int, ...] = (),
+    ) -> None:
+        """Takes an event: its bytes, its (channel, text) pieces, its media, the choices it ends.
+
+        Raises:
+            StreamError: the stream has more channels than anybody needs.
+        """
+        ends: dict[str, int] = {}
+        for name, text in pieces:
+            channel = self._channels.setdefault(name, _Channel())
+            channel.add(text)
+            ends[name] = channel.end
+        if len(self._channels) > _MOST_CHANNELS:
+            raise StreamError("the stream has too many channels")
+        self._media.extend(media)
+        self._media_end += len(media)
+        self._events.append(HeldEvent(raw, tuple(ends.items()), self._media_end, finished))
+        self.held_bytes += len(raw)
+
+    def end(self) -> None:
+        """Says that no event follows."""
+        self._ended = True
+
+    def question(self) -> Question | None:
+        """What is to be judged before more can leave; None if there is nothing (yet)."""
+        if self._mode is StreamMode.BUFFER and not self._ended:
+            return None
+        complete: list[TextPart] = []
+        partial: list[TextPart] = []
+        covers: list[tuple[str, int]] = []
+        for name, channel in self._channels.items():
+            if channel.end == channel.judged and not (self._ended and channel.judged_as_partial):
+                continue
+            window = channel.window()
+            early = self._partial and not self._ended and len(window) < WINDOW
+            (partial if early else complete).append(TextPart(Role.ASSISTANT, window, name))
+            covers.append((name, channel.end))
+        if not covers and self._media_judged == self._media_end:
+            return None
+        media, self._media = tuple(self._media), []
+        return Question(tuple(complete), tuple(partial), media, tuple(covers), self._media_end)
+
+    def passed(self, question: Question) -> None:
+        """Says that the question was judged and nothing in it is blocked."""
+        self._cleared = True
+        self._media_judged = question.media_end
+        for name, covered in question.covers:
+            self._channels[name].settle(covered, hold_values=self._hold_values)
+        for part in question.complete:
+            self._channels[part.path].judged_as_partial = False
+        for part in question.partial:
+            self._channels[part.path].judged_as_partial = True
+
+    def release(self) -> list[HeldEvent]:
+        """The events that may leave now, in order; each is returned once."""
+        released = []
+        while self._events and self._may_leave(self._events[0]):
+            event = self._events.popleft()
+            self.held_bytes -= len(event.raw)
+            released.append(event)
+        return released
+
+    def _may_leave(self, event: HeldEvent) -> bool:
+        if self._mode is StreamMode.LIVE:
+            return True
+        if self._ended and self._all_judged():
+            return True
+        if self._mode is StreamMode.BUFFER or not self._cleared:
+            # A beginning without text waits for the first judgement, so that a block can still
+            # be a plain 403.
+            return False
+        return self._media_judged >= event.media_end and all(
+            self._channels[name].settled >= end for name, end in event.ends
+        )
+
+    def _all_judged(self) -> bool:
+        return self._media_judged == self._media_end and all(
+            channel.judged == channel.end and not channel.judged_as_partial
+            for channel in self._channels.values()
+        )
