@@ -106,7 +106,9 @@ class Scheduler(Generic[R]):
         Raises:
             ClassifierError: a run failed, or there is no thread left to run it.
         """
-        if jobs and not (self._open and self._lanes):
+        if not jobs:
+            return []
+        if not (self._open and self._lanes):
             raise ClassifierError(
                 "every thread hangs" if self._open else "the classifier is closed"
             )
