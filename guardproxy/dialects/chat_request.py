@@ -98,7 +98,7 @@ class _RequestReader:
             self._content(prediction.get("content"), Role.ASSISTANT, "prediction.content")
             self._rest(left_over(prediction, {"content"}), Role.ASSISTANT, "prediction")
         elif prediction is not None:
-            self._say(Role.ASSISTANT, text_of(prediction), "prediction")
+            self._rest(prediction, Role.ASSISTANT, "prediction")
         self._rest(left_over(body, _READ_APART), Role.UNKNOWN, "$")
 
     def _definitions(self, body: Mapping[str, JsonValue]) -> None:
@@ -124,10 +124,10 @@ class _RequestReader:
             )
         self._content(message.get("content"), role, f"{path}.content")
         for field in ("name", "refusal", "reasoning_content", "reasoning"):
-            self._say(role, text_of(message.get(field)), f"{path}.{field}")
+            self._rest(message.get(field), role, f"{path}.{field}", structure=frozenset())
         self._calls(message, role, path)
         if (audio := message.get("audio")) is not None:
-            self._say(role, text_of(audio, structure=fields.MESSAGE_STRUCTURE), f"{path}.audio")
+            self._rest(audio, role, f"{path}.audio", structure=fields.MESSAGE_STRUCTURE)
         rest = left_over(message, fields.MESSAGE_KNOWN)
         self._rest(rest, role, path, structure=fields.MESSAGE_STRUCTURE)
 
@@ -175,14 +175,14 @@ class _RequestReader:
                 "must be an object with a `type`", code="invalid_content", param=path
             )
         if kind in fields.PART_TEXT:
-            self._say(role, text_of(part, structure=fields.PART_STRUCTURE), path)
+            self._rest(part, role, path, structure=fields.PART_STRUCTURE)
             return
         medium = fields.PART_MEDIA.get(kind)
         if medium is not None:
             self._medium(part, medium, role, path)
             return
         # Unknown: judged as text, and whatever looks like a medium is for the policy to decide.
-        self._say(role, text_of(part, structure=fields.PART_STRUCTURE), path)
+        self._say(role, text_of(part, structure=fields.PART_STRUCTURE, without_media=True), path)
         if refers_to_media(part):
             self.media.append(MediaPart(role, MediaKind.FILE, path, _size(part)))
 
@@ -193,17 +193,17 @@ class _RequestReader:
             kind = MediaKind.FILE
         self.media.append(MediaPart(role, kind, path, _size(part)))
         said = _without_payload(part)
-        self._say(role, text_of(said, structure=fields.PART_STRUCTURE), path)
+        self._say(role, text_of(said, structure=fields.PART_STRUCTURE, without_media=True), path)
 
     def _rest(
         self,
-        rest: dict[str, JsonValue],
+        rest: JsonValue,
         role: Role,
         path: str,
         *,
         structure: frozenset[str] = fields.REQUEST_STRUCTURE,
     ) -> None:
-        self._say(role, text_of(rest, structure=structure), path)
+        self._say(role, text_of(rest, structure=structure, without_media=True), path)
         if size := embedded_media(rest):
             self.media.append(MediaPart(role, MediaKind.FILE, path, size))
 

@@ -24,7 +24,9 @@ class Said:
             self.pieces.append(Piece(channel, text))
 
     def say_rest(self, channel: str, rest: Mapping[str, JsonValue]) -> None:
-        self.say(channel, text_of(dict(rest), structure=fields.ANSWER_STRUCTURE))
+        self.say(
+            channel, text_of(dict(rest), structure=fields.ANSWER_STRUCTURE, without_media=True)
+        )
         if size := embedded_media(dict(rest)):
             self.media.append(MediaPart(Role.ASSISTANT, MediaKind.IMAGE, channel, size))
 
@@ -73,7 +75,7 @@ def _read_text(value: JsonValue, channel: str, said: Said) -> None:
 
 def _chunk_texts(chunks: list[JsonValue], channel: str, said: Said) -> Iterator[str]:
     for chunk in chunks:
-        yield text_of(chunk, structure=fields.ANSWER_STRUCTURE)
+        yield text_of(chunk, structure=fields.ANSWER_STRUCTURE, without_media=True)
         if size := embedded_media(chunk):
             said.media.append(MediaPart(Role.ASSISTANT, MediaKind.IMAGE, channel, size))
 

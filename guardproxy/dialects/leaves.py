@@ -16,7 +16,8 @@ from guardproxy.strict_json import JsonValue, string_leaves
 _TOKEN = re.compile(r"[A-Za-z0-9_.:/@+=,#-]{0,128}", re.ASCII)
 _IDENTIFIER = re.compile(r"[A-Za-z$_][A-Za-z0-9_.$-]{0,63}", re.ASCII)
 _LINKED = re.compile(r"[a-z][a-z0-9+.-]*://|data:", re.IGNORECASE)
-_EMBEDDED = ("data:", "DATA:", "Data:")
+# Only the whole string, and only coded: "data: ..." may be the beginning of a sentence.
+_EMBEDDED = re.compile(r"data:[a-z0-9.+/;=_-]*;base64,[a-z0-9+/=_-]*", re.IGNORECASE)
 _OPAQUE = re.compile(r"[A-Za-z0-9+/=_-]{256,}")
 
 
@@ -32,18 +33,20 @@ def refers_to_media(value: JsonValue) -> bool:
     )
 
 
-def text_of(value: JsonValue, *, structure: Collection[str] = ()) -> str:
+def text_of(
+    value: JsonValue, *, structure: Collection[str] = (), without_media: bool = False
+) -> str:
     """All strings and telling keys of a subtree, one a line; empty if there are none.
 
     `structure` names keys whose values are ids or enums: left out while they look the part.
-    Keys that look like identifiers are left out too, and so are `data:` URLs: `embedded_media`
-    counts them, and the policy decides about them.
+    Keys that look like identifiers are left out too. `without_media` leaves out coded `data:`
+    URLs, for those who also ask `embedded_media` and so let the policy decide about them.
     """
     lines = []
     for path, text in string_leaves(value, keys=False):
         if path.rpartition(".")[2].partition("[")[0] in structure and is_token(text):
             continue
-        if text.startswith(_EMBEDDED):
+        if without_media and _EMBEDDED.fullmatch(text):
             continue
         lines.append(text)
     lines.extend(key for key in _keys(value) if not _IDENTIFIER.fullmatch(key))
@@ -53,7 +56,7 @@ def text_of(value: JsonValue, *, structure: Collection[str] = ()) -> str:
 def embedded_media(value: JsonValue) -> int:
     """Characters of all `data:` URLs in a subtree."""
     return sum(
-        len(text) for _, text in string_leaves(value, keys=False) if text.startswith(_EMBEDDED)
+        len(text) for _, text in string_leaves(value, keys=False) if _EMBEDDED.fullmatch(text)
     )
 
 

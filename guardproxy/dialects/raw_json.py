@@ -102,7 +102,7 @@ class RawStream:
 
 
 def _texts(value: JsonValue, role: Role) -> tuple[TextPart, ...]:
-    text = text_of(value)
+    text = text_of(value, without_media=True)
     return (TextPart(role, text, "$"),) if text else ()
 
 

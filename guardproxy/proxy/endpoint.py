@@ -117,13 +117,13 @@ class GuardedExchange:
         inline = self._inline(asked)
         verdict = await self._check_input(asked, Guardrails(self.policy.input, inline))
         if verdict.blocked:
-            await self._sender.reply(responses.blocked(verdict))
+            await self._sender.reply(responses.blocked(verdict, unsent=True))
             return
         headers = wire.for_upstream(self.headers, self._services.upstream_key)
         onward = self._onward(asked)
         async with self._services.upstream.send(method, path, query, headers, onward) as answer:
             if answer.content_type == "text/event-stream":
-                await self._relay(answer, account)
+                await self._relay(answer)
             else:
                 await self._answer(answer, verdict, account)
 
@@ -202,11 +202,17 @@ class GuardedExchange:
             body = _with_guardrails(body, asked_verdict, limits)
         await self._sender.reply(Reply(answer.status, wire.for_client(answer.headers), body))
 
-    async def _relay(self, answer: UpstreamAnswer, account: ByteAccount) -> None:
+    async def _relay(self, answer: UpstreamAnswer) -> None:
         """Judges an answer while it comes, and passes on what is judged."""
         self.trail.streamed = True
+        with self._services.budget.account() as account:
+            verdict = await self._stream_relay(answer, account).run()
+        if verdict is not None:
+            await self._sender.reply(responses.blocked(verdict))
+
+    def _stream_relay(self, answer: UpstreamAnswer, account: ByteAccount) -> StreamRelay:
         config = self.policy.config
-        relay = StreamRelay(
+        return StreamRelay(
             answer=answer,
             reader=self._dialect.open_stream(config.limits),
             guard=StreamGuard(
@@ -226,8 +232,6 @@ class GuardedExchange:
             account=account,
             trail=self.trail,
         )
-        if (verdict := await relay.run()) is not None:
-            await self._sender.reply(responses.blocked(verdict))
 
     async def _judge(self, question: Question) -> Verdict:
         """A stream's question: finished text by the policy, a beginning by its own thresholds."""

@@ -26,6 +26,8 @@ Send = Callable[[Message], Awaitable[None]]
 JSON: Headers = [(b"content-type", b"application/json")]
 # A refusal stays one however often it is repeated, and a repetition would be billed again.
 _FINAL = (b"x-should-retry", b"false")
+_AGAIN: Headers = [(b"x-should-retry", b"true"), (b"retry-after", b"1")]
+_PASSING = frozenset({"overload", "deadline"})
 # RFC 9110, 15.3.5 and 15.4.5: these have no body, and so no length.
 _BODILESS = (204, 304)
 
@@ -41,11 +43,15 @@ class Reply:
     code: str = ""
 
 
-def blocked(verdict: Verdict) -> Reply:
-    """What a guardrail refused, as Mistral says it."""
-    return Reply(
-        403, [*JSON, _FINAL], guardrail_body.body_of(verdict), Outcome.BLOCKED, "guardrail"
-    )
+def blocked(verdict: Verdict, *, unsent: bool = False) -> Reply:
+    """What a guardrail refused, as Mistral says it.
+
+    Where nothing was sent upstream and only time was short, asking again is free and may help.
+    """
+    again = unsent and verdict.blocked_by_error and verdict.error in _PASSING
+    headers = [*JSON, *(_AGAIN if again else [_FINAL])]
+    body = guardrail_body.body_of(verdict)
+    return Reply(403, headers, body, Outcome.BLOCKED, "guardrail")
 
 
 def of_error(error: Exception) -> Reply:
