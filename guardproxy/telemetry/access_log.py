@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import asdict
+from dataclasses import fields
 
 from guardproxy.events import Exchange, Judgement, Outcome
 
 _FAILED = frozenset({Outcome.UPSTREAM_FAILED, Outcome.OVERLOADED})
+
+_FIELDS = tuple(field.name for field in fields(Exchange))
 
 _log = logging.getLogger("guardproxy.access")
 
@@ -21,8 +23,9 @@ class AccessLog:
     def finished(self, exchange: Exchange) -> None:
         level = level_of(exchange)
         if _log.isEnabledFor(level):
-            fields = asdict(exchange) | {"seconds": round(exchange.seconds, 6)}
-            _log.log(level, "request", extra=fields)
+            line = {name: getattr(exchange, name) for name in _FIELDS}
+            line["seconds"] = round(exchange.seconds, 6)
+            _log.log(level, "request", extra=line)
 
 
 def level_of(exchange: Exchange) -> int:

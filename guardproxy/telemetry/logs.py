@@ -25,6 +25,8 @@ CLOSING_SECONDS = 2.0
 
 Write = Callable[[bytes], object]
 
+_to_json = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
+
 
 def to_stderr(line: bytes) -> None:
     """Write it all, past Python's buffer: its lock, held by a stalled thread, aborts the exit."""
@@ -107,7 +109,7 @@ class LineHandler(logging.Handler):
 
 class _JsonFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        return json.dumps(fields_of(record), separators=(",", ":"), allow_nan=False)
+        return _to_json(fields_of(record))
 
 
 class _TextFormatter(logging.Formatter):

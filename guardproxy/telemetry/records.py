@@ -14,7 +14,7 @@ import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path, PurePath
-from typing import TypeAlias
+from typing import TypeAlias, TypeGuard
 
 from guardproxy.errors import GuardproxyError
 
@@ -43,7 +43,7 @@ def fields_of(record: logging.LogRecord) -> dict[str, Plain]:
         fields |= {k: v for k, v in record.__dict__.items() if k not in _STANDARD}
     if record.exc_info and record.exc_info[1] is not None:
         fields |= _error_fields(record.exc_info[1])
-    return {escaped(name): plain(value) for name, value in fields.items()}
+    return {name: plain(value) for name, value in fields.items()}
 
 
 def is_ours(record: logging.LogRecord) -> bool:
@@ -68,17 +68,23 @@ def escaped(text: str) -> str:
 
 def plain(value: object) -> Plain:
     """A value as JSON has it; what is not data is named by its type."""
-    if value is None or isinstance(value, int):
+    # Nearly every field is one of these two; the order makes a line twice as cheap.
+    if isinstance(value, str):
+        return escaped(value)
+    if value is None or isinstance(value, int) or _is_number(value):
         return value
-    if isinstance(value, float):
-        return value if math.isfinite(value) else str(value)
-    if isinstance(value, str | PurePath | BaseException):
+    if isinstance(value, float | PurePath | BaseException):
         return escaped(str(_spoken(value)))
     if isinstance(value, Mapping):
         return {escaped(str(k)): plain(v) for k, v in list(value.items())[:MOST_ELEMENTS]}
     if isinstance(value, Sequence | frozenset) and not isinstance(value, bytes | bytearray):
         return [plain(element) for element in list(value)[:MOST_ELEMENTS]]
     return type(value).__name__
+
+
+def _is_number(value: object) -> TypeGuard[float]:
+    """JSON has no infinity, and nothing that is not a number."""
+    return isinstance(value, float) and math.isfinite(value)
 
 
 def _time(seconds: float) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
 from http import HTTPStatus
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
@@ -108,6 +107,12 @@ class TrafficMetrics:
                 self._fail_open.labels(direction, reason)
             for category in CATEGORIES:
                 self._violations.labels(direction, category)
+        # Looked up once: a dozen scores a judgement make `labels` the dearest part of it.
+        self._score_of = {
+            (direction, category): self._scores.labels(direction, category)
+            for direction in Direction
+            for category in CATEGORIES
+        }
 
     def judged(self, judgement: Judgement) -> None:
         direction, verdict = judgement.direction, judgement.verdict
@@ -117,7 +122,7 @@ class TrafficMetrics:
         for category in verdict.violated_categories:
             self._violations.labels(direction, category).inc()
         for category, score in highest_scores(verdict).items():
-            self._scores.labels(direction, category).observe(score)
+            self._score_of[direction, category].observe(score)
         if verdict.error == "overload":
             self._overload.inc()
         if verdict.error is not None and not verdict.blocked:
@@ -143,11 +148,12 @@ def outcome_of(verdict: Verdict) -> str:
 
 def highest_scores(verdict: Verdict) -> dict[str, float]:
     """Category -> its highest score over all entries; what is not a number is left out."""
-    highest: defaultdict[str, float] = defaultdict(float)
+    highest: dict[str, float] = {}
     for result in verdict.all_results:
         for category, decision in result.decisions.items():
-            if math.isfinite(decision.score):
-                highest[category] = max(highest[category], decision.score)
+            score = decision.score
+            if math.isfinite(score) and score >= highest.get(category, 0.0):
+                highest[category] = score
     return highest
 
 
