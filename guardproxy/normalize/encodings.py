@@ -1,0 +1,160 @@
+"""Undoing encodings: escapes, entities, mark-up inside words, and runs of encoded bytes."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import html
+import re
+from collections.abc import Callable
+
+_ESCAPE = re.compile(
+    r"\\u\{([0-9a-fA-F]{1,6})\}|\\U([0-9a-fA-F]{8})|\\u([0-9a-fA-F]{4})|\\x([0-9a-fA-F]{2})"
+)
+_ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z]{2,31}\d{0,2});")
+_ENTITIES_DEEP = 3
+_SPACED_WORD = re.compile(r"\S+")
+_PERCENT = re.compile(r"(?:%[0-9a-fA-F]{2})+")
+# Letters and digits, which no honest address encodes.
+_NEEDLESS_PERCENT = re.compile(r"%(?:3[0-9]|[46][1-9a-fA-F]|[57][0-9aA])")
+
+_TAG_IN_WORD = re.compile(
+    r"(?<=[^\W\d_])(?:<!--.{0,200}?-->|</?[A-Za-z][^<>]{0,100}>)+(?=[^\W\d_])", re.DOTALL
+)
+_EMPHASIS_IN_WORD = re.compile(
+    r"(?<=[^\W\d_])(\*\*|~~)([^\W\d_]{1,40})\1|(\*\*|~~)([^\W\d_]{1,40})\3(?=[^\W\d_])"
+    r"|(?<=[^\W\d_])\*([^\W\d_]{2,40})\*"
+)
+_JOINED_LITERALS = re.compile(r"""(?<=[^\W\d_])(["'])\s{0,8}\+\s{0,8}\1(?=[^\W\d_])""")
+
+_RUNS_DEEP = 2
+_RUN = 12
+"""Shortest run of characters to try: shorter ones are words."""
+_BASE64 = re.compile(r"(?<![A-Za-z0-9+/_=-])[A-Za-z0-9+/_-]{12,}+={0,2}")
+_BASE32 = re.compile(r"(?<![A-Za-z0-9+/_=-])[A-Z2-7]{16,}+={0,6}(?![A-Za-z0-9+/_=-])")
+_HEX = re.compile(r"(?<![0-9A-Za-z])(?:(?:0x|\\x)?[0-9a-fA-F]{2}[ :,]?){5,}+(?![0-9A-Za-z])")
+_HEX_DIGITS = re.compile(r"0x|\\x|[ :,]")
+_BINARY = re.compile(r"(?<![0-9A-Za-z])(?:[01]{8}[ ,]?){3,}+(?![0-9A-Za-z])")
+# Quick to look for, and in every run of these digits that holds plain letters.
+# (Written so that each begins with one set of characters: the engine skips to those at once.)
+_HEX_HINT = re.compile(
+    r"[2-7][0-9a-fA-F][ :,]?(?:0x|\\x)?[2-7][0-9a-fA-F][ :,]?(?:0x|\\x)?[2-7][0-9a-fA-F]"
+)
+_BINARY_HINT = re.compile("[01][01]{7}")
+_CERTAIN = 16
+"""From so many characters on, chance makes no printable UTF-8 of bytes that are no text."""
+_READABLE_SHARE = 0.9
+"""Of a shorter run's characters: letters and spaces."""
+
+
+def unescape(text: str) -> str:
+    """Escapes, entities and percent codes as what they stand for; words without mark-up inside."""
+    if "\\u" in text or "\\x" in text or "\\U" in text:
+        text = _read_escapes(text)
+    if "&" in text:
+        text = _read_entities(text)
+    if "%" in text:
+        text = _SPACED_WORD.sub(_read_percent_word, text)
+    if "<" in text:
+        text = _TAG_IN_WORD.sub("", text)
+    if "*" in text or "~~" in text:
+        text = _EMPHASIS_IN_WORD.sub(lambda found: found[2] or found[4] or found[5], text)
+    if "+" in text:
+        text = _JOINED_LITERALS.sub("", text)
+    return text
+
+
+def decode_runs(text: str) -> str:
+    """Runs of base64, base32, hexadecimal or binary digits as the text they hold, if they do."""
+    for _ in range(_RUNS_DEEP):
+        decoded = _decode_once(text)
+        if decoded == text:
+            break
+        text = decoded
+    return text
+
+
+def _decode_once(text: str) -> str:
+    if _BINARY_HINT.search(text):
+        text = _BINARY.sub(_decoder(_binary_bytes), text)
+    if _HEX_HINT.search(text):
+        text = _HEX.sub(_decoder(_hex_bytes), text)
+    if max(map(len, text.split()), default=0) >= _RUN:
+        text = _BASE32.sub(_decoder(_base32_bytes), text)
+        text = _BASE64.sub(_decoder(_base64_bytes), text)
+    return text
+
+
+def _read_escapes(text: str) -> str:
+    def character(found: re.Match[str]) -> str:
+        code = int(next(filter(None, found.groups())), 16)
+        return chr(code) if code < 0x110000 else found[0]
+
+    # Through UTF-16, so that escaped surrogate pairs become one character and halves none.
+    units = _ESCAPE.sub(character, text).encode("utf-16-le", "surrogatepass")
+    return units.decode("utf-16-le", "replace")
+
+
+def _read_entities(text: str) -> str:
+    hidden: list[str] = []
+
+    def character(found: re.Match[str]) -> str:
+        read = html.unescape(found[0])
+        hidden.append(read)
+        return read
+
+    unescaped = text
+    for _ in range(_ENTITIES_DEEP):
+        unescaped = _ENTITY.sub(character, unescaped)
+    # Honest mark-up escapes signs; who escapes letters hides them.
+    return unescaped if any(map(str.isalpha, hidden)) else text
+
+
+def _read_percent_word(word: re.Match[str]) -> str:
+    if "://" in word[0] and not _NEEDLESS_PERCENT.search(word[0]):
+        return word[0]
+    return _PERCENT.sub(_read_percent, word[0])
+
+
+def _read_percent(run: re.Match[str]) -> str:
+    try:
+        return bytes.fromhex(run[0].replace("%", "")).decode("utf-8")
+    except UnicodeDecodeError:
+        return run[0]
+
+
+def _decoder(read: Callable[[str], bytes]) -> Callable[[re.Match[str]], str]:
+    def decoded(run: re.Match[str]) -> str:
+        try:
+            text = read(run[0]).decode("utf-8")
+        except (ValueError, binascii.Error):
+            return run[0]
+        return f" {text} " if _is_readable(text) else run[0]
+
+    return decoded
+
+
+def _is_readable(text: str) -> bool:
+    if len(text) >= _CERTAIN:
+        return all(character.isprintable() or character in "\t\r\n" for character in text)
+    readable = sum(character.isalpha() or character in " \n.,!?'" for character in text)
+    return len(text) > 2 and readable >= _READABLE_SHARE * len(text)
+
+
+def _base64_bytes(run: str) -> bytes:
+    digits = run.rstrip("=").translate(str.maketrans("-_", "+/"))
+    return base64.b64decode(digits + "=" * (-len(digits) % 4), validate=True)
+
+
+def _base32_bytes(run: str) -> bytes:
+    digits = run.rstrip("=")
+    return base64.b32decode(digits + "=" * (-len(digits) % 8))
+
+
+def _hex_bytes(run: str) -> bytes:
+    return bytes.fromhex(_HEX_DIGITS.sub("", run))
+
+
+def _binary_bytes(run: str) -> bytes:
+    digits = run.replace(" ", "").replace(",", "")
+    return bytes(int(digits[at : at + 8], 2) for at in range(0, len(digits), 8))

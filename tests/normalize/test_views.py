@@ -1,0 +1,149 @@
+from __future__ import annotations
+
+import base64
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from guardproxy.normalize import LONGEST_GAP, collapse_whitespace, views
+from tests.normalize.disguises import DISGUISES, PHRASE, tags
+from tests.normalize.honest import HONEST
+
+# Undone by no view: each reads like any other text, so a view of it would be one of every text.
+NOT_UNDONE = {"base85", "rot13", "reversed"}
+# Undone only where a large share of a text has them, as single words so written are honest.
+OF_WHOLE_TEXTS = {"leet", "leet with signs", "upside down"}
+
+
+def reads(view: str, phrase: str) -> bool:
+    """Whether the phrase stands in the view as the tokenizer reads it."""
+    return phrase in " ".join(unicodedata.normalize("NFKC", view).casefold().split())
+
+
+@pytest.mark.parametrize("name", DISGUISES)
+def test_a_disguised_phrase_stands_in_a_view(name: str) -> None:
+    disguised = DISGUISES[name](PHRASE)
+
+    assert any(reads(view, PHRASE) for view in views(disguised)) == (name not in NOT_UNDONE)
+
+
+@pytest.mark.parametrize("name", sorted(set(DISGUISES) - NOT_UNDONE - OF_WHOLE_TEXTS))
+def test_a_disguised_phrase_stands_in_a_view_of_a_longer_text(name: str) -> None:
+    disguised = f"Please tell me this: {DISGUISES[name](PHRASE)} ; thank you."
+
+    assert any(reads(view, PHRASE) for view in views(disguised))
+
+
+def test_honest_texts_have_the_raw_view_alone() -> None:
+    more = [text for text in HONEST if len(views(text)) > 1]
+
+    # A soft hyphen inside a word: the view without it is what a reader sees.
+    assert [text[:12] for text in more] == ["We read word"]
+
+
+@pytest.mark.parametrize("name", ["upper case", "full width", "ideographic space", "circled"])
+def test_what_the_tokenizer_undoes_makes_no_view(name: str) -> None:
+    assert len(views(DISGUISES[name](PHRASE))) == 1
+
+
+def test_raw_comes_first_and_each_view_undoes_more() -> None:
+    encoded = base64.b64encode(b"w-h-a-t to do now").decode()
+    text = "k\u200bill " + encoded
+
+    assert views(text) == (
+        text,
+        f"kill {encoded}",
+        "kill  w-h-a-t to do now ",
+        "kill  what to do now ",
+    )
+    assert views(text, limit=2) == (text, "kill  what to do now ")
+    assert views(text, limit=1) == (text,)
+
+
+def test_hidden_text_that_hides_again_is_found() -> None:
+    assert "kill people" in views("hi" + tags("&#107;ill p%65ople"))[-1]
+
+
+@pytest.mark.parametrize(
+    ("text", "seen"),
+    [
+        (
+            "a \U0001f3f4\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f"
+            + tags("kill"),
+            "kill",
+        ),
+        ("x\U000e007fy", "xy"),
+        ("\U000e0041\U000e007f", "A"),
+        ("hi\U000e01ef\U000e01ee", "hi"),  # bytes that are no text
+        ("ki\x00ll", "kill"),
+        ("\b\bkilm\bl", "kill"),
+        ("\\u{110000}\\x6bill", "kill"),
+        ("\\ud83d\\ude00 \\ud800", "\U0001f600 \ufffd"),
+        ("%ff%6bill", "%ff%6bill"),
+        ("https://example.com/%6bill", "https://example.com/kill"),
+        ("&amp;amp;#107;ill", "kill"),
+        ("t0 k1ll is h4rd 5th", "to kill is hard 5th"),
+        ("k\u0336il\u0336l", "kill"),
+    ],
+)
+def test_an_odd_disguise_reads_as(text: str, seen: str) -> None:
+    assert seen in views(text)[-1]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",  # valid base64, and no text
+        "0x00 0x01 0x02 0x03 0x04 0x05 22 33 44",
+        "00000001 00000010 00000011 00000100",
+        "222222 deadbeef 262728",
+        "AAAAAAAAAAAAAAAAA",
+        "MFRGGZDFMZTWQ2LL8",
+        "we saw the a b c d e f of it",
+        "\u0250 and \u0254 and \u01dd in a text of many plain letters and words",
+        "\u0430x \u0435y",
+        "\U0001f1eb\U0001f1f7\U0001f1e9\U0001f1ea",
+    ],
+)
+def test_what_only_resembles_a_disguise_makes_no_view(text: str) -> None:
+    assert views(text) == (text,)
+
+
+@pytest.mark.parametrize("blank", [" ", "\t", "\u00a0", "\u2800", "\u3164", "\u200b"])
+def test_gaps_up_to_the_bound_stay_and_longer_ones_collapse(blank: str) -> None:
+    gap = blank * LONGEST_GAP
+
+    assert collapse_whitespace(f"a{gap}b") == f"a{gap}b"
+    assert collapse_whitespace(f"a{gap}{blank}b") == "a b"
+
+
+def test_a_long_gap_with_a_line_end_stays_a_line_end() -> None:
+    assert collapse_whitespace("a" + " \n" * 500_000 + "b") == "a\nb"
+
+
+def test_long_gaps_collapse_in_every_view_but_the_raw() -> None:
+    text = "k\u200bill" + " " * 1_000 + "people"
+
+    assert views(text) == (text, "kill people")
+
+
+PIECES = st.sampled_from(
+    [*(disguise(PHRASE) for disguise in DISGUISES.values()), *HONEST, "\\u", "&#", "%6", "**", "="]
+)
+
+
+@given(st.lists(PIECES | st.text(max_size=12), max_size=4).map("".join), st.integers(1, 5))
+def test_any_text_gives_distinct_views_that_can_be_encoded(text: str, limit: int) -> None:
+    found = views(text, limit=limit)
+
+    assert found[0] == text
+    assert len(set(found)) == len(found) <= limit
+    for view in found:
+        view.encode("utf-8")
+
+
+@given(st.text(max_size=200))
+def test_views_of_any_text_never_fail(text: str) -> None:
+    assert views(text)[0] == text
