@@ -66,51 +66,6 @@ def test_hidden_text_that_hides_again_is_found() -> None:
     assert "kill people" in views("hi" + tags("&#107;ill p%65ople"))[-1]
 
 
-@pytest.mark.parametrize(
-    ("text", "seen"),
-    [
-        (
-            "a \U0001f3f4\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f"
-            + tags("kill"),
-            "kill",
-        ),
-        ("x\U000e007fy", "xy"),
-        ("\U000e0041\U000e007f", "A"),
-        ("hi\U000e01ef\U000e01ee", "hi"),  # bytes that are no text
-        ("ki\x00ll", "kill"),
-        ("\b\bkilm\bl", "kill"),
-        ("\\u{110000}\\x6bill", "kill"),
-        ("\\ud83d\\ude00 \\ud800", "\U0001f600 \ufffd"),
-        ("%ff%6bill", "%ff%6bill"),
-        ("https://example.com/%6bill", "https://example.com/kill"),
-        ("&amp;amp;#107;ill", "kill"),
-        ("t0 k1ll is h4rd 5th", "to kill is hard 5th"),
-        ("k\u0336il\u0336l", "kill"),
-    ],
-)
-def test_an_odd_disguise_reads_as(text: str, seen: str) -> None:
-    assert seen in views(text)[-1]
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",  # valid base64, and no text
-        "0x00 0x01 0x02 0x03 0x04 0x05 22 33 44",
-        "00000001 00000010 00000011 00000100",
-        "222222 deadbeef 262728",
-        "AAAAAAAAAAAAAAAAA",
-        "MFRGGZDFMZTWQ2LL8",
-        "we saw the a b c d e f of it",
-        "\u0250 and \u0254 and \u01dd in a text of many plain letters and words",
-        "\u0430x \u0435y",
-        "\U0001f1eb\U0001f1f7\U0001f1e9\U0001f1ea",
-    ],
-)
-def test_what_only_resembles_a_disguise_makes_no_view(text: str) -> None:
-    assert views(text) == (text,)
-
-
 @pytest.mark.parametrize("blank", [" ", "\t", "\u00a0", "\u2800", "\u3164", "\u200b"])
 def test_gaps_up_to_the_bound_stay_and_longer_ones_collapse(blank: str) -> None:
     gap = blank * LONGEST_GAP

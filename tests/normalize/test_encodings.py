@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+import pytest
+
+from guardproxy.normalize.encodings import decode_runs, unescape
+
+
+@pytest.mark.parametrize(
+    ("text", "seen"),
+    [
+        ("\\u{110000}\\x6bill", "kill"),
+        ("\\ud83d\\ude00 \\ud800", "\U0001f600 \ufffd"),
+        ("%ff%6bill", "%ff%6bill"),
+        ("https://example.com/%6bill", "https://example.com/kill"),
+        ("&amp;amp;#107;ill", "kill"),
+    ],
+)
+def test_a_disguise_is_undone(text: str, seen: str) -> None:
+    assert seen in decode_runs(unescape(text))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",  # valid base64, and no text
+        "0x00 0x01 0x02 0x03 0x04 0x05 22 33 44",
+        "00000001 00000010 00000011 00000100",
+        "222222 deadbeef 262728",
+        "AAAAAAAAAAAAAAAAA",
+        "MFRGGZDFMZTWQ2LL8",
+    ],
+)
+def test_what_only_resembles_a_disguise_stays(text: str) -> None:
+    assert decode_runs(unescape(text)) == text
