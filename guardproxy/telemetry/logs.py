@@ -71,12 +71,12 @@ class LineWriter:
 class LineHandler(logging.Handler):
     """Records -> lines; never waits, never raises, counts what it drops."""
 
-    def __init__(self, writer: LineWriter, form: LogFormat, on_drop: Callable[[], None]) -> None:
+    def __init__(self, writer: LineWriter, form: LogFormat) -> None:
         super().__init__()
         self.setFormatter(_JsonFormatter() if form is LogFormat.JSON else _TextFormatter())
         self.addFilter(is_wanted)
+        self.on_drop: Callable[[], None] = _count_nothing
         self._writer = writer
-        self._on_drop = on_drop
         self._unreported = 0
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -92,7 +92,7 @@ class LineHandler(logging.Handler):
 
     def _drop(self) -> None:
         self._unreported += 1
-        self._on_drop()
+        self.on_drop()
 
     def _report(self) -> None:
         lost, self._unreported = self._unreported, 0
@@ -127,36 +127,49 @@ def _shown(value: Plain) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-@contextmanager
-def installed(
-    level: LogLevel,
-    form: LogFormat,
-    *,
-    on_drop: Callable[[], None] = lambda: None,
-    write: Write = to_stderr,
-) -> Iterator[None]:
-    """All logging of this process goes through one handler until the block ends.
+def install(level: LogLevel, form: LogFormat, *, write: Write = to_stderr) -> Callable[[], None]:
+    """From now on all logging of this process goes through one handler; returns how to end that.
 
     uvicorn must not configure its own loggers then: `log_config=None, access_log=False`.
-    `on_drop` is called for every line that was dropped, from any thread.
     """
     writer = LineWriter(write)
-    handler = LineHandler(writer, form, on_drop)
     root = logging.getLogger()
     before = (root.handlers[:], root.level, threading.excepthook, sys.unraisablehook)
-    root.handlers[:] = [handler]
+    root.handlers[:] = [LineHandler(writer, form)]
     root.setLevel(level.upper())
     logging.captureWarnings(capture=True)
     # Python's own hooks print the message of the exception, which may quote what it failed on.
     threading.excepthook = _log_thread_error
     sys.unraisablehook = _log_unraisable
-    try:
-        yield
-    finally:
+
+    def uninstall() -> None:
         logging.captureWarnings(capture=False)
         root.handlers[:], level_before, threading.excepthook, sys.unraisablehook = before
         root.setLevel(level_before)
         writer.close()
+
+    return uninstall
+
+
+@contextmanager
+def installed(level: LogLevel, form: LogFormat, *, write: Write = to_stderr) -> Iterator[None]:
+    """`install` for the time of a block."""
+    uninstall = install(level, form, write=write)
+    try:
+        yield
+    finally:
+        uninstall()
+
+
+def report_drops_to(on_drop: Callable[[], None]) -> None:
+    """Call this for every line that is dropped from now on, from whichever thread logs it."""
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, LineHandler):
+            handler.on_drop = on_drop
+
+
+def _count_nothing() -> None:
+    """Until somebody counts: the line `lines dropped` says how many were."""
 
 
 def _log_thread_error(args: threading.ExceptHookArgs) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from guardproxy.settings import LogFormat, LogLevel
 from guardproxy.telemetry.access_log import AccessLog
-from guardproxy.telemetry.logs import LineHandler, LineWriter, installed
+from guardproxy.telemetry.logs import LineHandler, LineWriter, installed, report_drops_to
 from guardproxy.telemetry.observers import Observers
 from tests.telemetry.samples import CANARY, KEY, exchange, judgement, result
 
@@ -113,7 +113,8 @@ def test_what_python_itself_would_print_becomes_a_line(sink: Sink) -> None:
 def test_a_reader_that_stalls_costs_lines_and_they_are_counted(sink: Sink) -> None:
     drops: list[int] = []
     writer = LineWriter(sink, capacity=2)
-    handler = LineHandler(writer, LogFormat.JSON, lambda: drops.append(1))
+    handler = LineHandler(writer, LogFormat.JSON)
+    handler.on_drop = lambda: drops.append(1)
     sink.gate.clear()
     handler.handle(logging.makeLogRecord({"name": "guardproxy", "msg": "taken"}))
     sink.taken.wait()
@@ -162,12 +163,26 @@ def test_a_line_that_cannot_be_made_is_counted_and_hurts_nobody(sink: Sink) -> N
             raise RuntimeError(CANARY)
 
     drops: list[int] = []
-    with installed(LogLevel.INFO, LogFormat.JSON, on_drop=lambda: drops.append(1), write=sink):
+    with installed(LogLevel.INFO, LogFormat.JSON, write=sink):
+        log.info("%s", Unspeakable())
+        report_drops_to(lambda: drops.append(1))
         log.info("%s", Unspeakable())
         log.info("next")
 
     assert len(drops) == 1
     assert [record["message"] for record in sink.records] == ["next", "lines dropped"]
+    assert sink.records[-1]["lines"] == 2
+
+
+def test_other_handlers_are_left_alone() -> None:
+    foreign = logging.NullHandler()
+    logging.getLogger().addHandler(foreign)
+    try:
+        report_drops_to(lambda: None)
+    finally:
+        logging.getLogger().removeHandler(foreign)
+
+    assert not hasattr(foreign, "on_drop")
 
 
 def fail_with_text() -> None:
