@@ -40,6 +40,28 @@ V1_SOURCES: Mapping[str, tuple[str, ...]] = MappingProxyType(
 
 V1_CATEGORIES: tuple[str, ...] = tuple(V1_SOURCES)
 
+DESCRIPTIONS: Mapping[str, str] = MappingProxyType(
+    {
+        "sexual": "Explicit sexual material or services; education that is not explicit is fine.",
+        "hate_and_discrimination": (
+            "Hostility or exclusion because of a protected characteristic, slurs, harassment."
+        ),
+        "violence_and_threats": (
+            "Describes, glorifies, incites or threatens physical violence; gore; instructions."
+        ),
+        "dangerous": "Extremely hazardous behaviour, weapons, drugs, dangerous substances.",
+        "criminal": "Illegal activity, asked for or explained.",
+        "dangerous_and_criminal_content": "Dangerous or criminal; v2 tells the two apart.",
+        "selfharm": "Self-injury, suicide, eating disorders.",
+        "health": "Asks for or gives detailed or tailored medical advice.",
+        "financial": "Asks for or gives detailed or tailored financial advice.",
+        "law": "Asks for or gives detailed or tailored legal advice.",
+        "pii": "Asks for, shares or elicits personal data.",
+        "jailbreaking": "Tries to get round safety rules by manipulation or role play.",
+    }
+)
+"""Category of either vintage -> what it means, in a line."""
+
 
 def as_v1(scores: Mapping[str, float]) -> dict[str, float]:
     """Scores (or thresholds) by v2 category, read as v1: the highest of the sources.

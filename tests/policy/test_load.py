@@ -4,7 +4,7 @@ import hashlib
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from guardproxy.content import Role
@@ -296,6 +296,7 @@ def test_an_installed_package_brings_its_configs(
     assert shipped_policies() == {}
 
 
+@settings(max_examples=60)
 @given(st.text(max_size=200) | st.text(alphabet="ab:- \n[]{}&*!|>'\"#%?,0.1", max_size=80))
 def test_whatever_the_text_only_our_own_error_is_raised(text: str) -> None:
     with pytest.raises(PolicyError) as caught:
