@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
+import threading
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from importlib.metadata import version
@@ -196,7 +197,9 @@ def _policy_store(settings: Settings, folder: ModelFolder, metrics: Metrics) -> 
 async def _watching(store: PolicyStore, settings: Settings) -> AsyncIterator[None]:
     """Reloads the policy on SIGHUP, and when its file changes."""
     loop = asyncio.get_running_loop()
-    if hasattr(signal, "SIGHUP"):
+    # Only the main thread hears signals; an application may also run in another.
+    hears = hasattr(signal, "SIGHUP") and threading.current_thread() is threading.main_thread()
+    if hears:
         loop.add_signal_handler(signal.SIGHUP, store.reload)
     try:
         async with asyncio.TaskGroup() as tasks:
@@ -204,7 +207,7 @@ async def _watching(store: PolicyStore, settings: Settings) -> AsyncIterator[Non
             yield
             watch.cancel()
     finally:
-        if hasattr(signal, "SIGHUP"):
+        if hears:
             loop.remove_signal_handler(signal.SIGHUP)
 
 
@@ -220,6 +223,7 @@ def _moderation_doors(
     judge: Classifier, embedded: Ensemble, services: Services, settings: Settings
 ) -> list[Entrance]:
     surroundings = Surroundings(
+        limits=lambda: services.policy().config.limits,
         idle_seconds=settings.idle_timeout,
         hold=services.budget.account,
         request_id=lambda scope: trail_of(scope).request_id,
