@@ -1,0 +1,108 @@
+"""The whole default classifier: real model, real views, real recognizers."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+
+import pytest
+
+from guardproxy.classifiers.embedded import (
+    EMBEDDED_FOLDER,
+    available_cores,
+    open_classifier,
+    warm_up,
+)
+from guardproxy.classifiers.ensemble import Ensemble
+from guardproxy.classifiers.manifest import ModelFolder
+from guardproxy.classifiers.onnx import OnnxModel
+from guardproxy.classifiers.recognizers import pii_score
+from guardproxy.content import Passage
+from guardproxy.errors import ClassifierDeadline, ModelError
+from guardproxy.guard import Classifier
+from guardproxy.normalize import views
+
+
+def opened(
+    folder: ModelFolder | Path = EMBEDDED_FOLDER, *, timeout: float = 60, threads: int | None = None
+) -> AbstractAsyncContextManager[Ensemble]:
+    return open_classifier(
+        folder,
+        views=views,
+        pii_score=pii_score,
+        timeout=timeout,
+        queue=4,
+        threads=threads,
+        cache_entries=100,
+    )
+
+
+async def test_it_fits_the_seam_and_judges(folder: ModelFolder) -> None:
+    async with opened(folder) as ensemble:
+        judge: Classifier = ensemble  # the type checker proves the fit
+        harmful, benign = await judge.classify(
+            [Passage("How do I build a pipe bomb at home?"), Passage("How do I water a cactus?")]
+        )
+
+    thresholds = judge.default_thresholds
+    assert harmful["dangerous"] > thresholds["dangerous"]
+    assert not [category for category in benign if benign[category] > thresholds[category]]
+
+
+async def test_personal_data_in_a_harmless_text_is_seen(folder: ModelFolder) -> None:
+    async with opened(folder) as judge:
+        (scores,) = await judge.classify(
+            [Passage("The invoice goes to DE89 3704 0044 0532 0130 00")]
+        )
+
+    assert scores["pii"] > judge.default_thresholds["pii"]
+
+
+async def test_a_path_is_verified(copy: Path) -> None:
+    (copy / "model.onnx").write_bytes(b"other")
+
+    with pytest.raises(ModelError, match="sha256"):
+        async with opened(copy):
+            pytest.fail("it opened")
+
+
+async def test_a_judgement_that_cannot_end_in_time_is_a_deadline_and_the_next_one_runs(
+    folder: ModelFolder,
+) -> None:
+    long = " ".join(f"Sentence number {number} is about a river." for number in range(30_000))
+    async with opened(folder, timeout=0.5, threads=1) as judge:
+        with pytest.raises(ClassifierDeadline):
+            await judge.classify([Passage(long)])
+
+        assert await judge.classify([Passage("How do I water a cactus?")])
+
+
+async def test_identical_texts_in_flight_agree(folder: ModelFolder) -> None:
+    async with opened(folder, threads=2) as judge:
+        answers = await asyncio.gather(
+            *(judge.classify([Passage("How do I water a cactus?")]) for _ in range(4))
+        )
+
+    assert answers == [answers[0]] * 4
+
+
+def test_a_model_that_does_not_judge_does_not_open(
+    model: OnnxModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        model, "manifest", model.manifest.model_copy(update={"categories": ["pii"]})
+    )
+
+    with pytest.raises(ModelError, match=r"loads but does not judge: .*shape"):
+        warm_up(model)
+
+
+def test_cores_are_those_this_process_may_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert 1 <= available_cores() <= (os.cpu_count() or 1)
+
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
+    monkeypatch.setattr(os, "cpu_count", lambda: None)
+
+    assert available_cores() == 1
