@@ -9,6 +9,7 @@ from guardproxy.events import Exchange, Judgement, Outcome
 
 _FAILED = frozenset({Outcome.UPSTREAM_FAILED, Outcome.OVERLOADED})
 
+_PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
 _FIELDS = tuple(field.name for field in fields(Exchange))
 
 _log = logging.getLogger("guardproxy.access")
@@ -29,9 +30,13 @@ class AccessLog:
 
 
 def level_of(exchange: Exchange) -> int:
-    """Errors are ours; warnings are failures of others, and text that went on unjudged."""
+    """Errors are ours; warnings are failures of others, and text that went on unjudged.
+
+    Probes that went well are for those who look for them: they come every few seconds, for ever.
+    """
     if exchange.outcome is Outcome.FAILED:
         return logging.ERROR
     if exchange.outcome in _FAILED or exchange.unjudged is not None:
         return logging.WARNING
-    return logging.INFO
+    quiet = exchange.route in _PROBES and exchange.outcome is Outcome.PASSED
+    return logging.DEBUG if quiet else logging.INFO

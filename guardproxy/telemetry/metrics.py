@@ -11,7 +11,14 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+)
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
@@ -169,6 +176,8 @@ class Metrics:
 
     @classmethod
     def create(cls, *, version: str) -> Metrics:
+        # A second series for each, of when it began: twice the page, and Prometheus has no use for it.
+        disable_created_metrics()
         registry = CollectorRegistry(auto_describe=False)
         if MULTIPROCESS_VARIABLE not in os.environ:
             # CPU, memory, descriptors. Of one process only, so not with several.

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 
 import pytest
 
@@ -66,3 +67,11 @@ def test_the_level_says_whose_fault_it_is(outcome: Outcome, level: int) -> None:
 
 def test_text_that_went_on_unjudged_is_a_warning() -> None:
     assert level_of(exchange(unjudged="deadline")) == logging.WARNING
+
+
+def test_probes_that_went_well_are_left_to_those_who_look_for_them() -> None:
+    probe = replace(exchange(), route="/readyz")
+
+    assert level_of(probe) == logging.DEBUG
+    assert level_of(replace(probe, outcome=Outcome.FAILED)) == logging.ERROR
+    assert level_of(replace(probe, outcome=Outcome.REFUSED)) == logging.INFO

@@ -93,6 +93,7 @@ def test_prometheus_own_parser_reads_the_page(metrics: Metrics) -> None:
     read = samples(body.decode())
 
     assert content_type.startswith("text/plain")
+    assert not [name for name, _ in read if name.endswith("_created")]
     blocked = frozenset({("direction", "input"), ("outcome", "blocked")})
     assert read["guardproxy_verdicts_total", blocked] == 1
     assert ("process_resident_memory_bytes", frozenset()) in read or sys.platform != "linux"
