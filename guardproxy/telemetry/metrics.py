@@ -176,8 +176,8 @@ class Metrics:
 
     @classmethod
     def create(cls, *, version: str) -> Metrics:
-        # A second series for each, of when it began: twice the page, and Prometheus has no use for it.
-        disable_created_metrics()
+        # A second series for each, of when it began: twice the page, and no use to Prometheus.
+        disable_created_metrics()  # type: ignore[no-untyped-call] # theirs has no types
         registry = CollectorRegistry(auto_describe=False)
         if MULTIPROCESS_VARIABLE not in os.environ:
             # CPU, memory, descriptors. Of one process only, so not with several.
