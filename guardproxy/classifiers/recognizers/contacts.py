@@ -50,10 +50,15 @@ def is_personal_email(candidate: str) -> bool:
 
 
 def is_public_ip(candidate: str) -> bool:
-    """Whether it is an address on the public internet and not a famous resolver."""
+    """Whether it is an address on the public internet, no famous resolver, and no `1.2.3.4`.
+
+    Four single digits are the version of something far more often than an address.
+    """
     try:
         address = ipaddress.ip_address(candidate)
     except ValueError:
+        return False
+    if candidate.count(".") == 3 and len(candidate) == len("1.2.3.4"):
         return False
     return address.is_global and not address.is_multicast and candidate not in _RESOLVERS
 
@@ -109,7 +114,7 @@ _NATIONAL_PHONES: Final = {
     "CN": r"1[3-9]\d(?:\d{8}|[ -]\d{4}[ -]\d{4})",
     "JP": r"0[789]0-\d{4}-\d{4}",
     "KR": r"01[016-9]-\d{3,4}-\d{4}",
-    "EG": r"01[0125]\d(?: \d{4} \d{4}|\d{8}(?!\d))",
+    "EG": r"01[0125](?: \d{4} \d{4}|\d{8})",
     "SA": r"05\d \d{3} \d{4}",
 }
 

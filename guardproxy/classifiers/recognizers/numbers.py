@@ -55,11 +55,7 @@ _CARD_RANGES: Final = re.compile(
 def is_card(candidate: str) -> bool:
     """A length and first digits some network issues, and a right last digit (ISO/IEC 7812)."""
     digits = candidate.replace(" ", "").replace("-", "")
-    return (
-        _CARD_RANGES.fullmatch(digits) is not None
-        and len(set(digits)) > 2
-        and bool(luhn.is_valid(digits))
-    )
+    return _CARD_RANGES.fullmatch(digits) is not None and bool(luhn.is_valid(digits))
 
 
 def is_iban(candidate: str) -> bool:
