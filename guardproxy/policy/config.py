@@ -128,7 +128,7 @@ class StreamMode(StrEnum):
 
 
 class StreamingConfig(_Strict):
-    """How streamed answers are guarded."""
+    """When the text of a stream leaves, and by what it is judged until it is whole."""
 
     mode: StreamMode = Field(default=StreamMode.HOLD, strict=False)
     """When text may leave: `hold` after a verdict covers it, `buffer` after the whole answer is
