@@ -6,8 +6,10 @@ import os
 import signal
 import socket
 import tempfile
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import click
 import uvicorn
@@ -83,7 +85,7 @@ def _listen(settings: Settings) -> socket.socket:
 
 
 def server_config(
-    app: Application | str, settings: Settings, *, factory: bool = False
+    app: Callable[..., Any] | str, settings: Settings, *, factory: bool = False
 ) -> uvicorn.Config:
     """How uvicorn serves: one HTTP parser, no websockets, no log of its own."""
     return uvicorn.Config(
