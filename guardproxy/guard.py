@@ -67,8 +67,12 @@ class Guardrails:
             raise_thresholds(self.operator, partial), raise_thresholds(self.inline, partial)
         )
 
-    def __bool__(self) -> bool:
-        return bool(self.operator or self.inline)
+    @property
+    def want_scores(self) -> bool:
+        """Some score can change the verdict, or is reported to the caller."""
+        return any(entry.thresholds for entry in self.inline) or any(
+            threshold < 1 for entry in self.operator for threshold in entry.thresholds.values()
+        )
 
 
 NO_MEDIA = MediaSplit()
@@ -117,9 +121,12 @@ class Guard:
     async def _verdict(
         self, texts: Sequence[TextPart], guardrails: Guardrails, media: MediaSplit
     ) -> Verdict:
+        if not guardrails.want_scores:
+            # No results rather than results with a score that nobody measured.
+            return Verdict((), (), media.blocked, media.flagged)
         operator, inline = guardrails.operator, guardrails.inline
         try:
-            scores = await self._classify(texts) if texts and guardrails else []
+            scores = await self._classify(texts) if texts else []
             judged = [(part.path, each) for part, each in zip(texts, scores, strict=False)]
             # Inside the try: a score that is missing or no probability is a failure, too.
             results, inline_results = decide(operator, judged), decide(inline, judged)
