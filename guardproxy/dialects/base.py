@@ -58,8 +58,46 @@ class EventRead:
     last: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Something that went wrong and has nothing to do with a verdict.
+
+    `kind` is OpenAI's error type (`invalid_request_error`, ...), `code` our short reason, `param`
+    the JSON path or header it is about.
+    """
+
+    status: int
+    message: str
+    kind: str
+    param: str | None
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A block before the first byte, in the API's own words."""
+
+    status: int
+    body: bytes
+
+
+class Decoder(Protocol):
+    """Cuts the bytes of a stream into events, losing none."""
+
+    def feed(self, chunk: bytes) -> list[ServerSentEvent]: ...
+
+    def finish(self) -> ServerSentEvent | None: ...
+
+
 class StreamReader(Protocol):
     """Reads one stream; knows enough of it to end it in its own words."""
+
+    @property
+    def keep_alive(self) -> bytes:
+        """Bytes that every client of the API ignores; empty if there are none."""
+        ...
+
+    def decoder(self) -> Decoder: ...
 
     def read(self, event: ServerSentEvent) -> EventRead:
         """What the event says.
@@ -96,4 +134,16 @@ class Dialect(Protocol):
         """Everything in an answer's body, an error answer's too; what is not JSON is text."""
         ...
 
+    def is_stream(self, content_type: str) -> bool:
+        """Whether an answer of this media type is a stream of events."""
+        ...
+
     def open_stream(self, limits: Limits) -> StreamReader: ...
+
+    def refusal(self, verdict: Verdict) -> Refusal:
+        """What a blocked exchange is told, as long as nothing of its answer has left."""
+        ...
+
+    def error_body(self, fault: Fault) -> bytes:
+        """What any other refusal or fault is told."""
+        ...

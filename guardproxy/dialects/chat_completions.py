@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection
 
 from guardproxy.content import Role, TextPart
 from guardproxy.dialects import chat_fields as fields
-from guardproxy.dialects import chat_request
-from guardproxy.dialects.base import Answered, Asked, EventRead
+from guardproxy.dialects import chat_request, openai_shape
+from guardproxy.dialects.base import Answered, Asked, EventRead, Fault, Refusal
 from guardproxy.dialects.chat_said import Said, read_choice
 from guardproxy.dialects.leaves import is_token, left_over, text_of
 from guardproxy.errors import RequestError, StreamError, UpstreamError
 from guardproxy.policy import guardrail_body
 from guardproxy.policy.config import Limits
-from guardproxy.sse import ServerSentEvent
+from guardproxy.sse import EventDecoder, ServerSentEvent
 from guardproxy.strict_json import JsonValue, read
 from guardproxy.verdict import Verdict
 
@@ -42,17 +41,31 @@ class ChatCompletions:
         said = _read_body(value, limits)
         return Answered(_texts(said), tuple(said.media))
 
+    def is_stream(self, content_type: str) -> bool:
+        return content_type == "text/event-stream"
+
     def open_stream(self, limits: Limits) -> ChatStream:
         return ChatStream(limits)
+
+    def refusal(self, verdict: Verdict) -> Refusal:
+        return openai_shape.refusal(verdict)
+
+    def error_body(self, fault: Fault) -> bytes:
+        return openai_shape.error_body(fault)
 
 
 class ChatStream:
     """Reads one stream of chunks; fits `StreamReader`."""
 
+    keep_alive = b": keep-alive\n\n"
+
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._head: dict[str, JsonValue] = {"id": "", "created": 0, "model": ""}
         self._choices: set[int] = set()
+
+    def decoder(self) -> EventDecoder:
+        return EventDecoder(self._limits.event_bytes)
 
     def read(self, event: ServerSentEvent) -> EventRead:
         said = Said()
@@ -85,11 +98,10 @@ class ChatStream:
             ],
             "guardrails": guardrail_body.block_summary(verdict),
         }
-        return _event(chunk) + b"data: [DONE]\n\n"
+        return openai_shape.event(chunk) + b"data: [DONE]\n\n"
 
     def failed(self, message: str) -> bytes:
-        error = {"message": message, "type": "upstream_error", "param": None, "code": "incomplete"}
-        return _event({"error": error})
+        return openai_shape.stream_fault(message)
 
     def _remember(self, value: JsonValue) -> tuple[int, ...]:
         """Keeps what our own last chunk needs; returns the choices that end here."""
@@ -153,7 +165,3 @@ def _plain_text(body: bytes) -> TextPart:
         return TextPart(Role.ASSISTANT, body.decode(), "$")
     except UnicodeDecodeError as error:
         raise UpstreamError("the answer is neither JSON nor text") from error
-
-
-def _event(value: object) -> bytes:
-    return b"data: " + json.dumps(value, separators=(",", ":")).encode() + b"\n\n"

@@ -6,16 +6,16 @@ what is; so ids and enum values are judged as well.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection
 
 from guardproxy.content import MediaKind, MediaPart, Role, TextPart
-from guardproxy.dialects.base import Answered, Asked, EventRead, Piece
+from guardproxy.dialects import openai_shape
+from guardproxy.dialects.base import Answered, Asked, EventRead, Fault, Piece, Refusal
 from guardproxy.dialects.leaves import embedded_media, is_token, text_of
 from guardproxy.errors import RequestError, StreamError, UpstreamError
 from guardproxy.policy import guardrail_body
 from guardproxy.policy.config import Limits
-from guardproxy.sse import ServerSentEvent
+from guardproxy.sse import EventDecoder, ServerSentEvent
 from guardproxy.strict_json import JsonValue, read, string_leaves
 from guardproxy.verdict import Verdict
 
@@ -53,16 +53,30 @@ class RawJson:
             raise UpstreamError(f"the answer cannot be read safely: {error.code}") from error
         return Answered(_texts(value, Role.ASSISTANT), _media(value, Role.ASSISTANT))
 
+    def is_stream(self, content_type: str) -> bool:
+        return content_type == "text/event-stream"
+
     def open_stream(self, limits: Limits) -> RawStream:
         return RawStream(limits)
+
+    def refusal(self, verdict: Verdict) -> Refusal:
+        return openai_shape.refusal(verdict)
+
+    def error_body(self, fault: Fault) -> bytes:
+        return openai_shape.error_body(fault)
 
 
 class RawStream:
     """Fits `StreamReader`: each JSON path of the events is a channel of its own."""
 
+    keep_alive = b": keep-alive\n\n"
+
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._said: dict[str, str] = {}
+
+    def decoder(self) -> EventDecoder:
+        return EventDecoder(self._limits.event_bytes)
 
     def read(self, event: ServerSentEvent) -> EventRead:
         pieces = []
@@ -94,11 +108,12 @@ class RawStream:
             "param": None,
             "code": guardrail_body.BLOCKED_TYPE,
         }
-        return _event({"error": error, "guardrails": guardrail_body.block_summary(verdict)})
+        return openai_shape.event(
+            {"error": error, "guardrails": guardrail_body.block_summary(verdict)}
+        )
 
     def failed(self, message: str) -> bytes:
-        error = {"message": message, "type": "upstream_error", "param": None, "code": "incomplete"}
-        return _event({"error": error})
+        return openai_shape.stream_fault(message)
 
 
 def _texts(value: JsonValue, role: Role) -> tuple[TextPart, ...]:
@@ -109,7 +124,3 @@ def _texts(value: JsonValue, role: Role) -> tuple[TextPart, ...]:
 def _media(value: JsonValue, role: Role) -> tuple[MediaPart, ...]:
     size = embedded_media(value)
     return (MediaPart(role, MediaKind.FILE, "$", size),) if size else ()
-
-
-def _event(value: object) -> bytes:
-    return b"data: " + json.dumps(value, separators=(",", ":")).encode() + b"\n\n"

@@ -107,6 +107,7 @@ class GuardedExchange:
         self._services = services
         self._sender = Sender(send, trail, services.idle_timeout)
         trail.policy = self.policy.label
+        trail.render = dialect.error_body
         trail.deprecated = self.policy.uses_v1
 
     async def run(
@@ -117,12 +118,14 @@ class GuardedExchange:
         inline = self._inline(asked)
         verdict = await self._check_input(asked, Guardrails(self.policy.input, inline))
         if verdict.blocked:
-            await self._sender.reply(responses.blocked(verdict, unsent=True))
+            await self._sender.reply(
+                responses.blocked(self._dialect.refusal(verdict), verdict, unsent=True)
+            )
             return
         headers = wire.for_upstream(self.headers, self._services.upstream_key)
         onward = self._onward(asked)
         async with self._services.upstream.send(method, path, query, headers, onward) as answer:
-            if answer.content_type == "text/event-stream":
+            if self._dialect.is_stream(answer.content_type):
                 await self._relay(answer)
             else:
                 await self._answer(answer, verdict, account)
@@ -170,14 +173,11 @@ class GuardedExchange:
         *,
         exempt: int = 0,
     ) -> Verdict:
+        split = split_media(media, self.policy.config)
         verdict = await self._services.guard.check(
-            texts,
-            guardrails,
-            direction,
-            media=split_media(media, self.policy.config),
-            exempt_characters=exempt,
+            texts, guardrails, direction, media=split, exempt_characters=exempt
         )
-        self.trail.saw(verdict, direction)
+        self.trail.saw(verdict, direction, split.allowed)
         return verdict
 
     async def _answer(
@@ -192,7 +192,7 @@ class GuardedExchange:
             answered.texts, Guardrails(self.policy.output), Direction.OUTPUT, answered.media
         )
         if verdict.blocked:
-            await self._sender.reply(responses.blocked(verdict))
+            await self._sender.reply(responses.blocked(self._dialect.refusal(verdict), verdict))
             return
         if (
             asked_verdict.inline
@@ -208,7 +208,7 @@ class GuardedExchange:
         with self._services.budget.account() as account:
             verdict = await self._stream_relay(answer, account).run()
         if verdict is not None:
-            await self._sender.reply(responses.blocked(verdict))
+            await self._sender.reply(responses.blocked(self._dialect.refusal(verdict), verdict))
 
     def _stream_relay(self, answer: UpstreamAnswer, account: ByteAccount) -> StreamRelay:
         config = self.policy.config

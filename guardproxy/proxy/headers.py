@@ -56,8 +56,17 @@ def for_upstream(headers: Iterable[tuple[bytes, bytes]], api_key: str | None) ->
     # A coded answer could not be judged, so none is asked for.
     kept.append((b"accept-encoding", b"identity"))
     if api_key is not None:
-        kept.append((b"authorization", b"Bearer " + api_key.encode()))
+        kept.append(_credential(headers, api_key.encode()))
     return kept
+
+
+def _credential(headers: Headers, key: bytes) -> tuple[bytes, bytes]:
+    """The configured key, in the header that the caller's API wants it in."""
+    used = {name for name, _ in headers}
+    for name in (b"x-api-key", b"api-key"):
+        if name in used and b"authorization" not in used:
+            return name, key
+    return b"authorization", b"Bearer " + key
 
 
 def for_client(headers: Iterable[tuple[bytes, bytes]]) -> Headers:

@@ -19,11 +19,9 @@ from guardproxy.proxy.headers import Headers
 from guardproxy.proxy.responses import Sender
 from guardproxy.proxy.trail import Trail
 from guardproxy.proxy.upstream import UpstreamAnswer
-from guardproxy.sse import EventDecoder, ServerSentEvent
+from guardproxy.sse import ServerSentEvent
 from guardproxy.stream_guard import HeldEvent, Question, StreamGuard
 from guardproxy.verdict import Verdict
-
-_KEEP_ALIVE = b": keep-alive\n\n"
 
 Judge = Callable[[Question], Awaitable[Verdict]]
 
@@ -137,7 +135,7 @@ class StreamRelay:
             self._changed.set()
 
     async def _read_all(self) -> None:
-        decoder = EventDecoder(self._plan.limits.event_bytes)
+        decoder = self._reader.decoder()
         async for chunk in self._answer.chunks():
             for event in decoder.feed(chunk):
                 if self._hold(event):
@@ -189,13 +187,13 @@ class StreamRelay:
     async def _keep_alive(self) -> None:
         """Says something harmless when nothing could leave for a while."""
         loop = asyncio.get_running_loop()
-        while True:
+        while self._reader.keep_alive:
             silence = loop.time() - self._last_sent
             if silence < self._plan.keep_alive:
                 await asyncio.sleep(self._plan.keep_alive - silence)
                 continue
             async with self._sending:
-                await self._put(_KEEP_ALIVE)
+                await self._put(self._reader.keep_alive)
 
     async def _cut(self, verdict: Verdict) -> Verdict | None:
         if not self._sender.begun:

@@ -1,21 +1,17 @@
-"""What we say ourselves: blocks, refusals and faults as HTTP, in one place.
-
-Every body has OpenAI's `error` object (`message`, `type`, `param`, `code`), so that its SDK says
-why; a 422 has Mistral's `detail` list beside it, which its SDK insists on (api-contracts 2.5).
-"""
+"""What we say ourselves: blocks, refusals and faults as HTTP, in one place."""
 
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from starlette.types import Message
 
+from guardproxy.dialects import openai_shape
+from guardproxy.dialects.base import Fault, Refusal
 from guardproxy.errors import GuardproxyError, OverloadedError, RequestError, UpstreamError
 from guardproxy.events import Outcome
-from guardproxy.policy import guardrail_body
 from guardproxy.proxy.headers import Headers
 from guardproxy.proxy.presence import ClientGone
 from guardproxy.proxy.trail import Trail
@@ -43,61 +39,36 @@ class Reply:
     code: str = ""
 
 
-def blocked(verdict: Verdict, *, unsent: bool = False) -> Reply:
-    """What a guardrail refused, as Mistral says it.
+def blocked(refusal: Refusal, verdict: Verdict, *, unsent: bool = False) -> Reply:
+    """What a guardrail refused, in the dialect's words.
 
     Where nothing was sent upstream and only time was short, asking again is free and may help.
     """
     again = unsent and verdict.blocked_by_error and verdict.error in _PASSING
     headers = [*JSON, *(_AGAIN if again else [_FINAL])]
-    body = guardrail_body.body_of(verdict)
-    return Reply(403, headers, body, Outcome.BLOCKED, "guardrail")
+    return Reply(refusal.status, headers, refusal.body, Outcome.BLOCKED, "guardrail")
 
 
-def of_error(error: Exception) -> Reply:
-    """An error that we raised on purpose, or a bug."""
+def of_error(error: Exception, render: Callable[[Fault], bytes] = openai_shape.error_body) -> Reply:
+    """An error that we raised on purpose, or a bug; `render` puts it in the dialect's words."""
+    headers, outcome = JSON, Outcome.FAILED
     match error:
         case RequestError():
-            return _refused(error)
+            kind = "authentication_error" if error.status == 401 else "invalid_request_error"
+            fault = Fault(error.status, error.message, kind, error.param, error.code)
+            headers, outcome = [*JSON, _FINAL], Outcome.REFUSED
         case UpstreamError():
-            body = _body(error.message, "upstream_error", None, "upstream_error")
-            return Reply(error.status, JSON, body, Outcome.UPSTREAM_FAILED, "upstream_error")
+            code = "upstream_error"
+            fault = Fault(error.status, error.message, code, None, code)
+            outcome = Outcome.UPSTREAM_FAILED
         case OverloadedError():
-            body = _body("too much at once, try again", "overloaded_error", None, "overloaded")
-            headers = [*JSON, (b"retry-after", b"1")]
-            return Reply(503, headers, body, Outcome.OVERLOADED, "overloaded")
+            message = "too much at once, try again"
+            fault = Fault(503, message, "overloaded_error", None, "overloaded")
+            headers, outcome = [*JSON, (b"retry-after", b"1")], Outcome.OVERLOADED
         case _:
             code = "error" if isinstance(error, GuardproxyError) else "internal_error"
-            body = _body("an error inside guardproxy", "server_error", None, code)
-            return Reply(500, JSON, body, Outcome.FAILED, code)
-
-
-def _refused(error: RequestError) -> Reply:
-    kind = "authentication_error" if error.status == 401 else "invalid_request_error"
-    place = f"{error.param}: " if error.param else ""
-    extra: dict[str, object] = {}
-    if error.status == 422:
-        extra["detail"] = [
-            {"loc": _location(error.param), "msg": error.message, "type": error.code}
-        ]
-    body = _body(place + error.message, kind, error.param, error.code, extra)
-    return Reply(error.status, [*JSON, _FINAL], body, Outcome.REFUSED, error.code)
-
-
-def _location(param: str | None) -> list[str | int]:
-    """`a[0].b` as FastAPI writes it: ["body", "a", 0, "b"]."""
-    steps = (param or "").replace("]", "").replace("[", ".").split(".")
-    return [
-        "body",
-        *(int(step) if step.isascii() and step.isdigit() else step for step in steps if step),
-    ]
-
-
-def _body(
-    message: str, kind: str, param: str | None, code: str, extra: dict[str, object] | None = None
-) -> bytes:
-    error = {"message": message, "type": kind, "param": param, "code": code}
-    return json.dumps({"error": error, **(extra or {})}).encode()
+            fault = Fault(500, "an error inside guardproxy", "server_error", None, code)
+    return Reply(fault.status, headers, render(fault), outcome, fault.code)
 
 
 class Sender:

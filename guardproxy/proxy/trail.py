@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from starlette.types import Scope
 
+from guardproxy.content import MediaPart
+from guardproxy.dialects import openai_shape
+from guardproxy.dialects.base import Fault
 from guardproxy.events import Exchange, Outcome
 from guardproxy.verdict import Direction, Verdict
 
@@ -31,16 +35,21 @@ class Trail:
     request_bytes: int = 0
     response_bytes: int = 0
     deprecated: bool = False
+    render: Callable[[Fault], bytes] = openai_shape.error_body
+    flagged: bool = False
 
-    def saw(self, verdict: Verdict, direction: Direction) -> None:
-        """Notes what a judgement means for the exchange."""
+    def saw(
+        self, verdict: Verdict, direction: Direction, allowed: Sequence[MediaPart] = ()
+    ) -> None:
+        """Notes what a judgement means for the exchange; `allowed` media go on unread, too."""
         self.categories.update(verdict.violated_categories)
         if verdict.blocked:
             self.outcome = Outcome.BLOCKED
             self.direction = direction
             self.code = "guardrail_error" if verdict.blocked_by_error else "guardrail_blocked"
             return
-        self.unscanned_bytes += sum(part.size for part in verdict.flagged_media)
+        self.flagged |= bool(verdict.flagged_media)
+        self.unscanned_bytes += sum(part.size for part in (*verdict.flagged_media, *allowed))
         if verdict.error is not None:
             self.unjudged = verdict.error
 
