@@ -20,7 +20,7 @@ from typing import Final, Generic, Self, TypeVar
 
 from guardproxy.classifiers.lanes import Failed, Lane, Returned, Run
 from guardproxy.classifiers.observer import NoObserver, Observer
-from guardproxy.classifiers.waiting_line import Place, WaitingLine, due
+from guardproxy.classifiers.waiting_line import WaitingLine, due
 from guardproxy.errors import ClassifierError
 
 R = TypeVar("R")
@@ -44,11 +44,13 @@ class Job(Generic[R]):
 class _Flight(Generic[R]):
     """A run between the first who asked for it and its end."""
 
-    def __init__(self, job: Job[R], future: asyncio.Future[R]) -> None:
+    def __init__(
+        self, job: Job[R], due: float, line: WaitingLine[_Flight[R]], future: asyncio.Future[R]
+    ) -> None:
         self.job = job
         self.future = future
         self.waiters = 0
-        self.place: Place[_Flight[R]] | None = None
+        self.place = line.join(self, due)
         self.lane: Lane | None = None
 
 
@@ -115,8 +117,8 @@ class Scheduler(Generic[R]):
         flights = self._board(jobs)
         self._dispatch()
         try:
-            if pending := {f.future for f in flights if not f.future.done()}:
-                await asyncio.wait(pending, return_when=asyncio.FIRST_EXCEPTION)
+            futures = {flight.future for flight in flights}
+            await asyncio.wait(futures, return_when=asyncio.FIRST_EXCEPTION)
             _raise_first_error(flights)
             return [flight.future.result() for flight in flights]
         finally:
@@ -131,8 +133,8 @@ class Scheduler(Generic[R]):
             flight = self._flights.get(job.key)
             if flight is None:
                 spent += job.cost
-                flight = _Flight(job, self._loop.create_future())
-                flight.place = self._line.join(flight, due(now, spent))
+                future: asyncio.Future[R] = self._loop.create_future()
+                flight = _Flight(job, due(now, spent), self._line, future)
                 self._flights[job.key] = flight
             flight.waiters += 1
             flights.append(flight)
@@ -146,7 +148,7 @@ class Scheduler(Generic[R]):
         if flight.lane is not None:
             flight.job.run.stop()
             self._abandon(flight.lane)
-        elif flight.place is not None:
+        else:
             self._line.leave(flight.place)
 
     def _dispatch(self) -> None:

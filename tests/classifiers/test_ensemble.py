@@ -145,6 +145,11 @@ async def test_context_counts_only_for_a_model_that_reads_it(
     assert len(model.asked) == calls
 
 
+def test_context_is_asked_for_only_by_a_model_that_reads_it() -> None:
+    assert ensemble(FakeModel()).context_characters == 0
+    assert ensemble(FakeModel(reads_context=True)).context_characters > 0
+
+
 async def test_long_texts_have_the_same_scores_as_short_ones() -> None:
     model = FakeModel()
     texts = [Passage("x" * size) for size in (10, 500, 4_000)]

@@ -156,6 +156,16 @@ def test_no_context_needs_no_format(context_model: OnnxModel, model: OnnxModel) 
     assert context_model.windows(Passage("text")) == model.windows(Passage("text"))
 
 
+def test_a_graph_without_mask_is_given_none(model: OnnxModel, folder: ModelFolder) -> None:
+    unmasked = folder.manifest.inputs.model_copy(update={"mask": None})
+    maskless = with_manifest(folder)
+    maskless.manifest = folder.manifest.model_copy(update={"inputs": unmasked})  # type: ignore[misc] # final, but no such graph is at hand
+
+    # This graph has one, and so it says that it was not given.
+    with pytest.raises(ClassifierError, match="onnxruntime"):
+        maskless.run((0, 2))()
+
+
 def test_a_stopped_run_ends_within_the_graph(model: OnnxModel) -> None:
     run = model.run(tuple([0] + [22143] * 510 + [2]))
     timer = threading.Timer(0.005, run.stop)
