@@ -42,6 +42,7 @@ from guardproxy.proxy.trail import trail_of
 from guardproxy.proxy.upstream import Timeouts, Upstream, aiohttp_transport
 from guardproxy.settings import Settings
 from guardproxy.telemetry.access_log import AccessLog
+from guardproxy.telemetry.logs import report_drops_to
 from guardproxy.telemetry.metrics import Metrics
 from guardproxy.telemetry.observers import Observers
 
@@ -139,6 +140,7 @@ class Application:
             raise ConfigurationError("no upstream: give --upstream or GUARDPROXY_UPSTREAM")
         folder = verified_model(settings)
         metrics = Metrics.create(version=VERSION)
+        report_drops_to(metrics.process.log_line_dropped)
         store = _policy_store(settings, folder, metrics)
         metrics.process.model_loaded(folder.manifest.name, folder.manifest.checksum)
         observer = Observers(metrics.traffic, AccessLog(), *self._extra)
@@ -251,6 +253,7 @@ def _gated(
         observer=observer,
         client_keys=[key.strip() for key in keys if key.strip()],
         idle=settings.idle_timeout,
+        body_seconds=settings.request_timeout,
     )
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
+import multiprocessing
 import os
 import signal
 import socket
 import tempfile
 from collections.abc import Callable
-from contextlib import ExitStack
+from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +22,23 @@ from guardproxy.app import VERSION, Application, load_active, verified_model
 from guardproxy.cli.banner import banner
 from guardproxy.cli.options import settings_from, settings_options
 from guardproxy.errors import ConfigurationError
+from guardproxy.proxy.connection import BoundedProtocol
 from guardproxy.settings import Settings
-from guardproxy.telemetry.logs import installed
+from guardproxy.telemetry.logs import install, installed
 from guardproxy.telemetry.metrics import prepare_multiprocess
 
 _BACKLOG = 2048
+# Of a head, besides its target and its headers: the method, the version, white space.
+_HEAD_REST = 1024
+# uvicorn's 5 seconds are less than a busy machine takes to start a process with a model in it,
+# which would then be ended and started again, for ever.
+_WORKER_SECONDS = 60
+
+
+class _Misconfigured(click.ClickException):
+    """What the operator wrote cannot be used: one line, without the usage of the command."""
+
+    exit_code = 2
 
 
 @click.command()
@@ -48,7 +62,7 @@ def serve(**options: str | bool | None) -> None:
         folder = verified_model(settings)
         policy = load_active(settings, folder)
     except ConfigurationError as error:
-        raise click.UsageError(str(error)) from error
+        raise _Misconfigured(str(error)) from error
     listener = _listen(settings)
     host, port = listener.getsockname()[:2]
     address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
@@ -84,30 +98,44 @@ def _listen(settings: Settings) -> socket.socket:
     return listener
 
 
+class _Config(uvicorn.Config):
+    def configure_logging(self) -> None:
+        """A new process calls this before everything else."""
+        super().configure_logging()
+        if multiprocessing.parent_process() is None:
+            return
+        settings = Settings()
+        # A worker has no block around its life. This runs at its end, so that no line is lost.
+        Finalize(None, install(settings.log_level, settings.log_format), exitpriority=0)
+        _expect_signals()
+
+
 def server_config(
     app: Callable[..., Any] | str, settings: Settings, *, factory: bool = False
 ) -> uvicorn.Config:
     """How uvicorn serves: one HTTP parser, no websockets, no log of its own."""
-    return uvicorn.Config(
+    return _Config(
         app,
         factory=factory,
         workers=settings.workers,
-        # The gate's checks complete this parser's; another would need its own (bad-inputs H).
-        http="httptools",
+        # The gate's checks complete this parser's; another would need its own.
+        http=BoundedProtocol,
+        h11_max_incomplete_event_size=settings.header_bytes + settings.target_bytes + _HEAD_REST,
+        timeout_worker_healthcheck=_WORKER_SECONDS,
+        timeout_keep_alive=math.ceil(settings.idle_timeout),
         ws="none",
         lifespan="on",
         server_header=False,
         log_config=None,
         access_log=False,
         proxy_headers=False,
-        timeout_graceful_shutdown=int(settings.shutdown_timeout),
+        timeout_graceful_shutdown=math.ceil(settings.shutdown_timeout),
     )
 
 
 def _serve_alone(settings: Settings, listener: socket.socket) -> None:
     with installed(settings.log_level, settings.log_format):
-        # uvicorn raises the signal again when it is done: a clean end is exit code 0.
-        signal.signal(signal.SIGTERM, lambda *_: None)
+        _expect_signals()
         uvicorn.Server(server_config(Application(settings), settings)).run([listener])
 
 
@@ -124,10 +152,17 @@ def _serve_together(settings: Settings, listener: socket.socket) -> None:
 
 def worker() -> Application:
     """The app of one of several processes; its settings come through the environment."""
-    settings = Settings()
-    ExitStack().enter_context(installed(settings.log_level, settings.log_format))
-    signal.signal(signal.SIGTERM, lambda *_: None)
-    return Application(settings)
+    return Application(Settings())
+
+
+def _expect_signals() -> None:
+    """Until others listen, and after: a clean end is exit code 0, a reload at start is not needed.
+
+    uvicorn raises the signal that ended it again when it is done.
+    """
+    for name in ("SIGTERM", "SIGINT", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), lambda *_: None)
 
 
 class _Workers(Multiprocess):

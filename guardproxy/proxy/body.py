@@ -4,10 +4,38 @@ from __future__ import annotations
 
 import asyncio
 
+from starlette.types import Message
+
 from guardproxy.errors import RequestError
 from guardproxy.proxy.budget import ByteAccount
 from guardproxy.proxy.headers import Headers, first
 from guardproxy.proxy.presence import ClientGone, Receive
+
+
+def bounded(receive: Receive, seconds: float) -> Receive:
+    """`receive`, for which a body must be whole within `seconds`, however little comes at a time.
+
+    After the body's end it waits for the caller's leaving as long as that takes.
+
+    Raises:
+        RequestError: when called too late (408).
+    """
+    deadline = asyncio.get_running_loop().time() + seconds
+    whole = False
+
+    async def receive_in_time() -> Message:
+        nonlocal whole
+        if whole:
+            return await receive()
+        try:
+            async with asyncio.timeout_at(deadline):
+                message = await receive()
+        except TimeoutError as error:
+            raise _too_slow(seconds) from error
+        whole = not message.get("more_body", False)
+        return message
+
+    return receive_in_time
 
 
 async def read_body(
@@ -29,9 +57,7 @@ async def read_body(
             async with asyncio.timeout(idle):
                 message = await receive()
         except TimeoutError as error:
-            raise RequestError(
-                f"the body did not come within {idle:g} s", status=408, code="body_too_slow"
-            ) from error
+            raise _too_slow(idle) from error
         if message["type"] == "http.disconnect":
             raise ClientGone
         chunk = message.get("body", b"")
@@ -42,6 +68,12 @@ async def read_body(
         chunks.append(chunk)
         more = message.get("more_body", False)
     return b"".join(chunks)
+
+
+def _too_slow(seconds: float) -> RequestError:
+    return RequestError(
+        f"the body did not come within {seconds:g} s", status=408, code="body_too_slow"
+    )
 
 
 def _too_large(limit: int) -> RequestError:

@@ -5,6 +5,7 @@ Bounds on the head, the caller's key, one id, one log line, and every error as a
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 import logging
@@ -19,6 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from guardproxy.errors import RequestError
 from guardproxy.events import Observer, Outcome
 from guardproxy.proxy import responses
+from guardproxy.proxy.body import bounded
 from guardproxy.proxy.headers import Headers
 from guardproxy.proxy.presence import ClientGone
 from guardproxy.proxy.responses import Sender
@@ -28,6 +30,8 @@ logger = logging.getLogger(__name__)
 
 # Encoded separators and NUL mean different things to different servers.
 _AMBIGUOUS_PATH = re.compile(rb"%2f|%5c|%00|[#\\\x00-\x20\x7f-\xff]", re.IGNORECASE)
+# RFC 3986, 3.2.2 and 3.2.3, without user: nothing here asks where it points, others may.
+_HOST = re.compile(rb"[A-Za-z0-9._~%!$&'()*+,;=:\[\]-]*")
 _UNPRINTABLE = re.compile(rb"[^\t\x20-\x7e]")
 _OPEN_TO_ALL = frozenset({"/healthz", "/readyz", "/metrics"})
 
@@ -61,7 +65,7 @@ def _verdict_word(trail: Trail) -> str:
         return trail.outcome.value
     if trail.unjudged is not None:
         return "unjudged"
-    return "flagged" if trail.categories or trail.unscanned_bytes else "passed"
+    return "flagged" if trail.categories or trail.flagged else "passed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +86,7 @@ class Gate:
         observer: told of every exchange when it is over.
         client_keys: if any, a caller must present one of them.
         idle: seconds after which a caller who does not read counts as gone.
+        body_seconds: seconds within which a request's body must be whole.
     """
 
     def __init__(
@@ -92,12 +97,14 @@ class Gate:
         observer: Observer,
         client_keys: Collection[str] = (),
         idle: float,
+        body_seconds: float,
     ) -> None:
         self._app = app
         self._limits = limits
         self._observer = observer
         self._key_digests = [_digest(key.encode()) for key in client_keys]
         self._idle = idle
+        self._body_seconds = body_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         trail = Trail(request_id=uuid.uuid4().hex, started=time.monotonic())
@@ -117,9 +124,13 @@ class Gate:
         try:
             self._check_head(scope)
             self._check_key(scope)
-            await self._app(scope, receive, send_and_note)
+            await self._app(scope, bounded(receive, self._body_seconds), send_and_note)
         except ClientGone:
             trail.outcome = Outcome.CLIENT_GONE
+        except asyncio.CancelledError:
+            # The server stops and has waited long enough: cut is not passed.
+            trail.outcome, trail.code = Outcome.FAILED, "shutdown"
+            raise
         except Exception as error:  # noqa: BLE001 - the last door: nothing leaves as a traceback
             await self._answer(error, trail, Sender(send_and_note, trail, self._idle), begun)
         finally:
@@ -133,7 +144,7 @@ class Gate:
         sender: Sender,
         begun: bool,  # noqa: FBT001 - a fact
     ) -> None:
-        reply = responses.of_error(error)
+        reply = responses.of_error(error, trail.render)
         if reply.outcome is Outcome.FAILED:
             logger.error("request failed", exc_info=error)
         trail.outcome, trail.code = reply.outcome, reply.code
@@ -177,8 +188,9 @@ class Gate:
 def _check_framing(headers: Headers) -> None:
     """What HTTP parsers disagree about (bad-inputs H1, H5, H15, H16, H20)."""
     names = [name for name, _ in headers]
-    if names.count(b"host") != 1:
-        raise RequestError("exactly one Host header is needed", code="invalid_host")
+    hosts = [value for name, value in headers if name == b"host"]
+    if len(hosts) != 1 or not _HOST.fullmatch(hosts[0]):
+        raise RequestError("exactly one plain Host header is needed", code="invalid_host")
     for name, value in headers:
         if _UNPRINTABLE.search(value):
             raise RequestError("a header holds bytes that are not ASCII", code="invalid_header")

@@ -6,8 +6,9 @@ in force and says so. A request keeps the policy it began with.
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 from watchfiles import awatch
@@ -16,6 +17,9 @@ from guardproxy.errors import ConfigurationError
 from guardproxy.policy.active import ActivePolicy
 
 logger = logging.getLogger(__name__)
+
+_LOOK_EVERY = 2_000
+"""Milliseconds after which the file is read even if nobody told of a change."""
 
 
 class PolicyStore:
@@ -58,6 +62,8 @@ class PolicyStore:
         if fresh.version != self._active.version:
             logger.info("policy reloaded: %s replaces %s", fresh.label, self._active.label)
             self._active = fresh
+        else:
+            logger.info("policy read again: %s is unchanged", fresh.label)
         self._on_reload(fresh)
         return True
 
@@ -65,14 +71,39 @@ class PolicyStore:
         """Reloads whenever the file's content changes; runs until it is cancelled.
 
         The folder is watched, not the file: editors and Kubernetes replace files, and a watch on
-        the old one would see nothing more.
+        the old one would see nothing more. Where the system tells of no change (a link further up
+        was replaced, a network file system), the file is read every few seconds.
         """
         seen = _content(file)
-        async for _ in awatch(file.parent, recursive=False, step=100, debounce=400):
+        async for _ in _occasions(file.parent):
             content = _content(file)
             if content != seen:
                 seen = content
                 self.reload()
+
+
+async def _occasions(folder: Path) -> AsyncIterator[None]:
+    """Whenever something in the folder may have changed."""
+    try:
+        async for _ in awatch(
+            folder,
+            watch_filter=None,  # theirs passes over whole folders because of their names
+            recursive=False,
+            step=100,
+            debounce=400,
+            rust_timeout=_LOOK_EVERY,
+            yield_on_timeout=True,
+        ):
+            yield
+    except (OSError, RuntimeError) as error:
+        # Most often too many watches on one machine. A guard does not stop for that.
+        kind = type(error).__name__
+        logger.warning(
+            "the policy's folder cannot be watched (%s): its file is read now and then", kind
+        )
+    while True:
+        await asyncio.sleep(_LOOK_EVERY / 1000)
+        yield
 
 
 def _content(file: Path) -> bytes | None:

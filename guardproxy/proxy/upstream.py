@@ -171,6 +171,8 @@ class Upstream:
 
 
 def _readable(response: httpx.Response, deadline: float) -> UpstreamAnswer:
+    if not 200 <= response.status_code < 600:
+        raise UpstreamError("the upstream answered with a status that cannot be passed on")
     coding = response.headers.get("content-encoding", "identity").strip().lower()
     if coding not in ("", "identity"):
         raise UpstreamError("the upstream sent a compressed answer though none was asked for")
