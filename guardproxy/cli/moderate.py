@@ -49,8 +49,7 @@ LONG_BYTES = 65_536
 PATIENCE_SECONDS = "3600"
 """Longest wait for one batch: nobody waits for an answer on the wire here."""
 
-_VIOLATED = 1
-_FAILED = 2
+_VIOLATED, _FAILED = 1, 2
 
 
 @dataclass(slots=True)
