@@ -23,7 +23,7 @@ from guardproxy.classifiers.ensemble import Ensemble
 from guardproxy.classifiers.manifest import ModelFolder, verify_model_folder
 from guardproxy.classifiers.observer import Observer as ClassifierObserver
 from guardproxy.classifiers.recognizers import pii_score
-from guardproxy.dialects.chat_completions import ChatCompletions
+from guardproxy.dialects.routes import GUARDED
 from guardproxy.errors import ConfigurationError, GuardproxyError
 from guardproxy.events import Observer
 from guardproxy.guard import Classifier, Guard
@@ -50,7 +50,6 @@ logger = logging.getLogger(__name__)
 
 VERSION = version("guardproxy")
 MODERATION_PATHS = dispatch.PATHS
-CHAT = "/v1/chat/completions"
 
 
 def verified_model(settings: Settings) -> ModelFolder:
@@ -167,7 +166,10 @@ class Application:
                 )
                 own = _own_doors(store, folder, metrics)
                 entrances = [
-                    Entrance(CHAT, "POST", GuardedEndpoint(ChatCompletions(), CHAT, services)),
+                    *(
+                        Entrance(path, "POST", GuardedEndpoint(dialect, services))
+                        for path, dialect in GUARDED.items()
+                    ),
                     *(Entrance(path, "GET", door) for path, door in own.items()),
                     *_moderation_doors(judge, embedded, services, settings),
                 ]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from guardproxy.app import CHAT, MODERATION_PATHS
+from guardproxy.app import MODERATION_PATHS
 from guardproxy.classifiers.manifest import ModelFolder
+from guardproxy.dialects.routes import GUARDED
 from guardproxy.policy.active import ActivePolicy
 from guardproxy.policy.decide import Guardrail
 from guardproxy.proxy.doors import NOT_COVERED
@@ -27,7 +28,7 @@ def banner(
         *(("output", line) for line in _entries(policy.output)),
         ("unreadable", ", ".join(f"{kind}: {what}" for kind, what in config.unscannable)),
         ("model", f"{model.name} {model.version}, sha256 {model.checksum[:_CHECKSUM_DIGITS]}"),
-        ("guarded", ", ".join([f"POST {CHAT}", *passthrough])),
+        ("guarded", ", ".join([*(f"POST {path}" for path in GUARDED), *passthrough])),
         ("passed", "GET /v1/models"),
         ("served", ", ".join(f"POST {path}" for path in MODERATION_PATHS)),
         ("refused", f"everything else, e.g. {', '.join(list(NOT_COVERED)[:4])}"),

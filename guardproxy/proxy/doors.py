@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from types import MappingProxyType
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -41,12 +42,16 @@ NOT_COVERED: Mapping[str, str] = MappingProxyType(
 _MODELS_BYTES = 8 * 1024 * 1024
 _SHOWN_PATH = 120
 _UNPLAIN = re.compile(r"[^A-Za-z0-9._~/:{}-]")
-_MODELS = re.compile(r"/v1/models(/(?!\.\.?(/|\Z))[A-Za-z0-9._:@-]+)*", re.ASCII)
+_MODELS = re.compile(r"/v1/models(/[A-Za-z0-9._:@-]+)*", re.ASCII)
+_DOT_SEGMENT = re.compile(r"/\.\.?(/|\Z)")
 
 
 @dataclass(frozen=True, slots=True)
 class Entrance:
-    """A route that is served: its path, its method (None: the app says itself), its app."""
+    """A route that is served: its path, its method (None: the app says itself), its app.
+
+    `{name}` in a path stands for one segment of plain characters.
+    """
 
     path: str
     method: str | None
@@ -58,24 +63,33 @@ class Doors:
 
     def __init__(self, entrances: Sequence[Entrance], services: Services) -> None:
         self._entrances = {entrance.path: entrance for entrance in entrances}
+        self._templates = [
+            (_pattern(entrance.path), entrance) for entrance in entrances if "{" in entrance.path
+        ]
         self._models = ModelsEndpoint(services)
         self._services = services
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path, method = scope["path"], scope["method"]
         trail = trail_of(scope)
-        if (entrance := self._entrances.get(path)) is not None:
-            trail.route = path
+        if (entrance := self._entrance(scope)) is not None:
+            trail.route = entrance.path
             if entrance.method not in (None, method):
                 raise _not_allowed(method, path, entrance.method)
             await entrance.app(scope, receive, send)
-        elif _MODELS.fullmatch(path) and scope["raw_path"] == path.encode():
+        elif _MODELS.fullmatch(path) and _is_plain(scope):
             trail.route = "/v1/models"
             if method != "GET":
                 raise _not_allowed(method, path, "GET")
             await self._models(scope, receive, send)
         else:
             await self._pass_or_refuse(scope, receive, send, trail)
+
+    def _entrance(self, scope: Scope) -> Entrance | None:
+        path = scope["path"]
+        if (entrance := self._entrances.get(path)) is not None or not _is_plain(scope):
+            return entrance
+        return next((each for pattern, each in self._templates if pattern.fullmatch(path)), None)
 
     async def _pass_or_refuse(
         self, scope: Scope, receive: Receive, send: Send, trail: Trail
@@ -84,10 +98,10 @@ class Doors:
         listed = self._services.policy().config.passthrough
         path, method = scope["path"], scope["method"]
         route = next((each for each in listed if matches(each, method, path)), None)
-        if route is None or scope["raw_path"] != path.encode():
+        if route is None or not _is_plain(scope):
             raise self._refusal(method, path)
         trail.route = route.path
-        await GuardedEndpoint(RawJson(), path, self._services)(scope, receive, send)
+        await GuardedEndpoint(RawJson(), self._services)(scope, receive, send)
 
     def _refusal(self, method: str, path: str) -> RequestError:
         if f"/v1{path}" in self._entrances:
@@ -140,8 +154,18 @@ def matches(route: PassthroughRoute, method: str, path: str) -> bool:
     """Whether a listed route covers a path; `{name}` stands for one segment."""
     if method not in route.methods:
         return False
-    pattern = re.sub(r"\\\{[^/]*?\\\}", r"[A-Za-z0-9._~:-]+", re.escape(route.path))
-    return re.fullmatch(pattern, path) is not None and "/.." not in path
+    return _pattern(route.path).fullmatch(path) is not None
+
+
+def _is_plain(scope: Scope) -> bool:
+    """Written without percent-encoding and dot segments: every server reads it the same."""
+    path: str = scope["path"]
+    return scope["raw_path"] == path.encode() and not _DOT_SEGMENT.search(path)
+
+
+@lru_cache
+def _pattern(template: str) -> re.Pattern[str]:
+    return re.compile(re.sub(r"\\\{[^/]*?\\\}", r"[A-Za-z0-9._~:@-]+", re.escape(template)))
 
 
 class JsonDoor:

@@ -49,17 +49,15 @@ class Services:
 
 
 class GuardedEndpoint:
-    """An ASGI app for one route of one dialect.
+    """An ASGI app for the routes of one dialect; asks the upstream at the path it was asked at.
 
     Args:
-        dialect: reads the route's bodies.
-        path: the route below the base URL's version, e.g. `/chat/completions`.
+        dialect: reads the bodies.
         services: see `Services`.
     """
 
-    def __init__(self, dialect: Dialect, path: str, services: Services) -> None:
+    def __init__(self, dialect: Dialect, services: Services) -> None:
         self._dialect = dialect
-        self._path = path
         self._services = services
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -84,7 +82,9 @@ class GuardedEndpoint:
             exchange.trail.request_bytes = len(body)
             if body and scope["method"] not in _WITH_BODY:
                 raise RequestError(f"{scope['method']} takes no body here", code="unexpected_body")
-            work = exchange.run(scope["method"], self._path, scope["query_string"], body, account)
+            work = exchange.run(
+                scope["method"], scope["path"], scope["query_string"], body, account
+            )
             await while_present(receive, work)
 
 

@@ -1,0 +1,16 @@
+"""Which dialect reads which route: the one table that app, start-up lines and docs read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from guardproxy.dialects.base import Dialect
+from guardproxy.dialects.chat_completions import ChatCompletions
+
+GUARDED: Mapping[str, Dialect] = MappingProxyType(
+    {
+        "/v1/chat/completions": ChatCompletions(),
+    }
+)
+"""Path of a `POST` route -> the dialect that reads it, both ways."""
