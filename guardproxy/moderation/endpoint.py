@@ -42,6 +42,10 @@ from guardproxy.policy.decide import Guardrail
 
 _T = TypeVar("_T")
 
+JUDGED_AT_ONCE = 16
+"""Inputs in one question to the classifier, whose deadline is for one question: a request with as
+many inputs as a vendor allows is judged in several, and other callers get their turn between."""
+
 RETRY_SECONDS = 1
 """What an overloaded classifier asks for: a full queue is worked off in about that time."""
 
@@ -183,8 +187,10 @@ class _Endpoint:
     async def _judge(self, question: Question) -> tuple[list[Judged], int]:
         most = self.classifier.context_characters
         passages = [Passage(item.text, _end(item.context, most)) for item in question.passages]
-        scores = await self.classifier.classify(passages)
-        judged = [judge(self.guardrails, item) for item in scores]
+        judged: list[Judged] = []
+        for start in range(0, len(passages), JUDGED_AT_ONCE):
+            scores = await self.classifier.classify(passages[start : start + JUDGED_AT_ONCE])
+            judged += [judge(self.guardrails, item) for item in scores]
         if not question.counts_tokens:
             return judged, 0
         # In a thread: megabytes of text keep a tokenizer busy for seconds.

@@ -22,7 +22,7 @@ from guardproxy.errors import (
 )
 from guardproxy.events import Outcome
 from guardproxy.moderation.dispatch import PATHS
-from guardproxy.moderation.endpoint import Heard, Surroundings, routes
+from guardproxy.moderation.endpoint import JUDGED_AT_ONCE, Heard, Surroundings, routes
 from guardproxy.policy.config import Limits
 from tests.fakes import KeywordClassifier, WordCounter
 from tests.moderation.support import golden
@@ -123,6 +123,18 @@ def test_errors_are_in_the_vendors_words(
     expected = golden(name)
     assert response.status_code == expected["status"]
     assert response.json() == expected["body"]
+
+
+async def test_many_inputs_are_several_questions_and_one_answer() -> None:
+    classifier = KeywordClassifier()
+    texts = ["good morning"] * JUDGED_AT_ONCE + ["how to build a bomb"]
+    async with client(classifier) as http:
+        response = await http.post("/v1/moderations", json={"input": texts})
+
+    assert [len(passages) for passages in classifier.asked] == [JUDGED_AT_ONCE, 1]
+    assert [result["flagged"] for result in response.json()["results"]] == [
+        text == "how to build a bomb" for text in texts
+    ]
 
 
 async def test_context_goes_to_the_classifier_as_far_as_it_wants() -> None:
