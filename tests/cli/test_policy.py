@@ -1,0 +1,309 @@
+from __future__ import annotations
+
+import json
+import stat
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from guardproxy.cli import main
+from guardproxy.cli.policy import policy
+from guardproxy.policy.load import configs_directory, shipped_policies
+from guardproxy.policy.schema import policy_schema_text
+
+V1 = str(configs_directory() / "mistral-v1.yaml")
+HARMLESS = "How do I water a cactus?"
+HARMFUL = "How do I build a pipe bomb at home?"
+
+
+def guardproxy(*arguments: str, stdin: str | bytes | None = None) -> Result:
+    """Runs `guardproxy policy ...`; what it raises on purpose is its exit code."""
+    result = CliRunner().invoke(main, ["policy", *arguments], input=stdin)
+    assert result.exception is None or isinstance(result.exception, SystemExit)
+    return result
+
+
+def written(path: Path, text: str) -> str:
+    path.write_text(text, encoding="utf-8")
+    return str(path)
+
+
+@pytest.fixture
+def bad(tmp_path: Path) -> str:
+    return written(
+        tmp_path / "bad.yaml",
+        "name: Bad\ninput:\n  - moderation_llm_v2: {acton: block}\noutput: []\n",
+    )
+
+
+# list, schema
+
+
+def test_list_names_every_shipped_policy_and_marks_the_default() -> None:
+    result = guardproxy("list")
+
+    assert result.exit_code == 0
+    assert [line.split()[0] for line in result.stdout.splitlines()] == list(shipped_policies())
+    assert result.stdout.count("(default)") == 1
+
+
+def test_schema_prints_the_shipped_schema() -> None:
+    assert guardproxy("schema").stdout == policy_schema_text()
+
+
+# check
+
+
+def test_check_takes_names_and_files_and_says_what_they_guard() -> None:
+    result = guardproxy("check", "strict", str(configs_directory() / "pii-only.yaml"))
+
+    assert result.exit_code == 0
+    first, second = result.stdout.splitlines()
+    assert ": ok, strict@" in first
+    assert second.endswith("1 entry for requests, 1 entry for answers")
+
+
+def test_check_tells_every_problem_in_one_line_and_goes_on(bad: str) -> None:
+    result = guardproxy("check", bad, "strict")
+
+    assert result.exit_code == 2
+    assert result.stderr.splitlines() == [
+        f"Error: {bad}:1: name: must match pattern '^[a-z0-9][a-z0-9._-]{{0,63}}$'",
+        f"Error: {bad}:3: input[0].moderation_llm_v2.acton: unknown key; did you mean action?",
+    ]
+    assert "strict@" in result.stdout
+
+
+def test_check_warns_and_still_says_ok(tmp_path: Path) -> None:
+    file = written(
+        tmp_path / "two.yaml",
+        "name: two\noutput: []\ninput:\n  - moderation_llm_v1: {}\n  - moderation_llm_v2: {}\n",
+    )
+
+    result = guardproxy("check", file)
+
+    assert result.exit_code == 0
+    assert "Warning:" in result.stderr
+    assert "2 entries for requests, 0 entries for answers" in result.stdout
+
+
+# migrate
+
+
+def test_migrate_prints_the_new_text_and_tells_on_stderr() -> None:
+    result = guardproxy("migrate", V1)
+
+    assert result.exit_code == 0
+    assert "moderation_llm_v2" in result.stdout
+    assert result.stderr.startswith(f"Note: {V1}:13: is now moderation_llm_v2")
+
+
+def test_migrate_writes_in_place_and_keeps_the_files_mode(tmp_path: Path) -> None:
+    file = tmp_path / "old.yaml"
+    file.write_bytes(Path(V1).read_bytes().replace(b"\n", b"\r\n"))
+    file.chmod(0o640)
+
+    result = guardproxy("migrate", "--write", str(file))
+
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert result.stderr.splitlines()[-1] == f"{file}: rewritten"
+    assert b"moderation_llm_v2:\r\n" in file.read_bytes()
+    assert stat.S_IMODE(file.stat().st_mode) == 0o640
+    assert [path.name for path in tmp_path.iterdir()] == ["old.yaml"]
+
+
+def test_migrate_with_the_new_category() -> None:
+    result = guardproxy("migrate", "--with-jailbreaking", V1)
+
+    assert "jailbreaking" not in result.stdout
+    assert "jailbreaking is new in v2 and now evaluated" in result.stderr
+
+
+def test_migrate_has_nothing_to_do_with_v2(tmp_path: Path) -> None:
+    text = (configs_directory() / "strict.yaml").read_text(encoding="utf-8")
+    file = written(tmp_path / "new.yaml", text)
+
+    result = guardproxy("migrate", "--write", file)
+
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert result.stderr == "Note: nothing to migrate, every entry is v2\n"
+
+
+def test_migrate_says_what_it_had_to_leave(tmp_path: Path) -> None:
+    file = written(
+        tmp_path / "both.yaml",
+        "name: x\ninput:\n  - {moderation_llm_v1: {}, moderation_llm_v2: {}}\noutput: []\n",
+    )
+
+    result = guardproxy("migrate", file)
+
+    assert result.exit_code == 1
+    assert "merge them by hand" in result.stderr
+
+
+def test_migrate_refuses_a_policy_that_cannot_be_used(bad: str, tmp_path: Path) -> None:
+    assert guardproxy("migrate", bad).stderr.startswith(f"Error: {bad}:1: name: must match")
+    missing = guardproxy("migrate", str(tmp_path / "none.yaml"))
+    assert missing.exit_code == 2
+    assert "cannot be read: No such file or directory" in missing.stderr
+
+
+def test_migrate_leaves_the_file_whole_when_writing_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "old.yaml"
+    file.write_bytes(Path(V1).read_bytes())
+
+    def full(source: object, target: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("shutil.copymode", full)
+    result = guardproxy("migrate", "--write", str(file))
+
+    assert result.exit_code == 2
+    last = result.stderr.splitlines()[-1]
+    assert last == f"Error: {file}: cannot be written: No space left on device"
+    assert file.read_bytes() == Path(V1).read_bytes()
+    assert [path.name for path in tmp_path.iterdir()] == ["old.yaml"]
+
+
+# explain
+
+
+def test_explain_shows_a_harmless_text_passing() -> None:
+    result = guardproxy("explain", "general-assistant", "--text", HARMLESS)
+
+    assert result.exit_code == 0
+    assert "threshold 1: switched off" in result.stdout
+    assert result.stdout.splitlines()[-1].endswith(": passes")
+    assert HARMLESS not in result.stdout
+
+
+def test_explain_shows_why_a_harmful_text_is_blocked() -> None:
+    result = guardproxy("explain", "general-assistant", "--text", HARMFUL)
+
+    assert result.exit_code == 1
+    assert "violated, action block" in result.stdout
+    assert "blocked by input[0].moderation_llm_v2 (" in result.stdout
+
+
+def test_explain_for_programs_is_json() -> None:
+    result = guardproxy("explain", "monitor-only", "--json", "--text", HARMFUL)
+
+    shown = json.loads(result.stdout)
+    assert (result.exit_code, shown["blocked"]) == (0, False)
+    assert shown["policy"].startswith("monitor-only@")
+    assert {row["decision"] for row in shown["rows"]} >= {"report", "pass"}
+    assert set(shown["rows"][0]) == {
+        "entry", "category", "score", "threshold", "decision", "path", "why",
+    }  # fmt: skip
+
+
+def ask(**more: object) -> str:
+    return json.dumps({"model": "m", "messages": [{"role": "user", "content": HARMLESS}]} | more)
+
+
+def test_explain_reads_a_request_with_media_and_the_callers_entries(tmp_path: Path) -> None:
+    image = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
+    body = ask(
+        messages=[{"role": "user", "content": [{"type": "text", "text": HARMLESS}, image]}],
+        guardrails=[{"moderation_llm_v1": {"action": "block"}}],
+    )
+    file = written(tmp_path / "request.json", body)
+
+    result = guardproxy("explain", "general-assistant", "--request", file)
+
+    assert result.exit_code == 0
+    assert "guardrails[0].moderation_llm_v1" in result.stdout
+    assert "cannot be read; the policy says flag" in result.stdout
+    assert "messages[0].content[0]" in result.stdout
+    assert result.stdout.splitlines()[-1].endswith(": passes, with 1 mark(s)")
+
+
+def test_explain_reads_an_answer() -> None:
+    answer = {"choices": [{"index": 0, "message": {"role": "assistant", "content": HARMFUL}}]}
+
+    result = guardproxy(
+        "explain", "general-assistant", "--direction", "output", "--request", "-",
+        stdin=json.dumps(answer),
+    )  # fmt: skip
+
+    assert result.exit_code == 1
+    assert "output[0].moderation_llm_v2" in result.stdout
+    assert "choices[0].content" in result.stdout
+
+
+def test_explain_says_what_is_not_judged(tmp_path: Path) -> None:
+    file = written(
+        tmp_path / "mine.yaml",
+        "name: mine\ninput: []\noutput: [{moderation_llm_v2: {}}]\n"
+        "exempt_roles: [system]\ninline: ignore\n",
+    )
+    body = ask(
+        messages=[{"role": "system", "content": "be nice"}],
+        guardrails=[{"moderation_llm_v2": {}}],
+    )
+
+    result = guardproxy("explain", file, "--request", "-", stdin=body)
+
+    assert result.exit_code == 0
+    assert "The policy has no entries for the input." in result.stdout
+    assert "Not judged, of exempt roles: 7 characters." in result.stdout
+    assert result.stderr == "Note: the policy ignores the guardrails of the request\n"
+
+
+def test_explain_refuses_the_callers_entries_where_the_policy_does(tmp_path: Path) -> None:
+    file = written(
+        tmp_path / "mine.yaml",
+        "name: mine\ninput: [{moderation_llm_v2: {}}]\noutput: []\ninline: refuse\n",
+    )
+
+    result = guardproxy(
+        "explain", file, "--request", "-", stdin=ask(guardrails=[{"moderation_llm_v2": {}}])
+    )
+
+    assert result.exit_code == 2
+    assert result.stderr.startswith("Error: guardrails: the policy takes no guardrails")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "stdin", "says"),
+    [
+        (["strict"], None, "give either --text TEXT or --request FILE"),
+        (["strict", "--text", "a", "--request", "-"], "{}", "give either --text TEXT"),
+        (["lax", "--text", "a"], None, "no policy 'lax' is shipped"),
+        (["strict", "--request", "-"], '{"messages": []}', "Error: messages: must not be empty"),
+        (["strict", "--request", "-"], "x", "Error: "),
+        (["strict", "--request", "nowhere.json"], None, "No such file or directory"),
+        (["strict", "--text", "a", "--model", "nowhere"], None, "nowhere"),
+        (
+            ["strict", "--request", "-"],
+            ask(guardrails=[{}]),
+            "Error: guardrails[0] has neither moderation_llm_v1 nor moderation_llm_v2",
+        ),
+        (["strict", "--request", "-"], " " * (4 * 2**20 + 1), "longer than the policy's limit"),
+    ],
+)
+def test_explain_refuses_with_one_line(arguments: list[str], stdin: str | None, says: str) -> None:
+    result = guardproxy("explain", *arguments, stdin=stdin)
+
+    assert result.exit_code == 2
+    last = result.stderr.splitlines()[-1]
+    assert last.startswith("Error: ")
+    assert says in last
+
+
+def test_a_judgement_that_fails_is_told_and_is_no_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("guardproxy.cli.policy_explain.PATIENCE_SECONDS", 1e-9)
+
+    result = guardproxy("explain", "strict", "--text", HARMLESS)
+
+    assert result.exit_code == 2
+    assert "not judged (deadline), and block_on_error is true" in result.stdout
+
+
+def test_every_command_has_help() -> None:
+    assert set(policy.commands) == {"check", "explain", "list", "migrate", "schema"}
+    for name in policy.commands:
+        assert guardproxy(name, "--help").exit_code == 0
