@@ -18,6 +18,10 @@ _GRACE_SECONDS = 2
 class _Server(uvicorn.Server):
     """uvicorn, without its signal handlers: Ctrl-C ends whoever owns the servers."""
 
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.listening = asyncio.Event()
+
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
@@ -25,6 +29,7 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         try:
             await super().startup(sockets)
+            self.listening.set()
         except SystemExit:
             message = "a server of the demo did not start; the log above says why"
             raise click.ClickException(message) from None
@@ -59,7 +64,7 @@ async def serving(app: ASGIApp, port: int = 0, *, lifespan: bool = False) -> Asy
             async with asyncio.TaskGroup() as tasks:
                 running = tasks.create_task(server.serve([listener]))
                 try:
-                    await _started(server)
+                    await server.listening.wait()
                     yield f"http://{HOST}:{listener.getsockname()[1]}/v1"
                 finally:
                     server.should_exit = True
@@ -67,11 +72,6 @@ async def serving(app: ASGIApp, port: int = 0, *, lifespan: bool = False) -> Asy
         except BaseExceptionGroup as group:
             # The group is a matter of how we wait; callers care for the one thing that happened.
             raise group.exceptions[0] from None
-
-
-async def _started(server: uvicorn.Server) -> None:
-    while not server.started:
-        await asyncio.sleep(0.01)
 
 
 def _listen(port: int) -> socket.socket:

@@ -112,3 +112,10 @@ def test_how_to_call_it_again_is_shown_as_it_was_called(
     monkeypatch.setattr("shutil.which", lambda _: found)
 
     assert command._program() == shown
+
+
+def test_ctrl_c_ends_it_with_the_status_a_shell_expects() -> None:
+    async def interrupted() -> bool:
+        raise KeyboardInterrupt
+
+    assert command._run(interrupted()) == 130
