@@ -98,8 +98,8 @@ def check_json(headers: Headers) -> None:
             "send the body as UTF-8",
             status=415, code="unsupported_charset", param="content-type",
         )  # fmt: skip
-    coding = first(headers, b"content-encoding")
-    if coding is not None and coding.strip().lower() != b"identity":
+    codings = [value for name, value in headers if name.lower() == b"content-encoding"]
+    if any(coding.strip().lower() != b"identity" for coding in codings):
         raise RequestError(
             "send the body without content-encoding",
             status=415, code="unsupported_coding", param="content-encoding",

@@ -158,7 +158,8 @@ class Gate:
 
     def _check_head(self, scope: Scope) -> None:
         headers: Headers = scope["headers"]
-        target = scope["raw_path"] + b"?" + scope["query_string"]
+        query = scope["query_string"]
+        target = scope["raw_path"] + (b"?" + query if query else b"")
         if len(target) > self._limits.target_bytes:
             raise RequestError(
                 f"the path and query are longer than {self._limits.target_bytes} bytes",
