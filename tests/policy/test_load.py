@@ -19,7 +19,6 @@ from guardproxy.policy.load import (
     resolve_policy,
     shipped_policies,
 )
-from guardproxy.policy.yaml_tree import read_yaml
 
 GOOD = """\
 name: mine
@@ -189,24 +188,6 @@ def test_a_bad_policy_is_refused_with_its_place(
 
     assert place(text) == (line, threshold if key is None else key)
     assert says in str(refused(text))
-
-
-def test_quoted_words_and_plain_numbers_are_what_they_look_like() -> None:
-    text = (
-        "a: 'no'\nb: \"2026-11-21\"\nc: .5\nd: -3\ne: ~\nf: False\ng: 0.25\nh: >\n  off\ni: a b\n"
-    )
-
-    assert read_yaml(text, "x").value == {
-        "a": "no",
-        "b": "2026-11-21",
-        "c": 0.5,
-        "d": -3,
-        "e": None,
-        "f": False,
-        "g": 0.25,
-        "h": "off\n",
-        "i": "a b",
-    }
 
 
 def test_p4_an_alias_bomb_is_refused_before_it_is_built() -> None:
