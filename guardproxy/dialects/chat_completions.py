@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 
 from guardproxy.content import Role, TextPart
-from guardproxy.dialects import chat_fields as fields
 from guardproxy.dialects import chat_request, openai_shape
 from guardproxy.dialects.base import Answered, Asked, EventRead, Fault, Refusal
-from guardproxy.dialects.chat_said import Said, read_choice
-from guardproxy.dialects.leaves import is_token, left_over, text_of
+from guardproxy.dialects.chat_said import Said, continued, read_choice
+from guardproxy.dialects.leaves import (
+    JSON_BEGINNINGS,
+    is_json,
+    is_token,
+    left_over,
+    plain_text,
+    unfolded,
+)
 from guardproxy.errors import RequestError, StreamError, UpstreamError
 from guardproxy.policy import guardrail_body
 from guardproxy.policy.config import Limits
@@ -31,15 +37,16 @@ class ChatCompletions:
     def read_answer(self, body: bytes, limits: Limits) -> Answered:
         if not body.strip():
             return Answered(())
-        if body.lstrip()[:1] not in (b"{", b"["):
-            return Answered((_plain_text(body),))
+        if not is_json(body):
+            return Answered((TextPart(Role.ASSISTANT, plain_text(body), "$"),))
         try:
             # Log probabilities make many members; the size of the body bounds them.
             value = read(body, depth=limits.json_depth, members=limits.answer_bytes)
         except RequestError as error:
             raise UpstreamError(f"the answer cannot be read safely: {error.code}") from error
-        said = _read_body(value, limits)
-        return Answered(_texts(said), tuple(said.media))
+        said = Said()
+        _read_body(value, limits, said)
+        return Answered(tuple(_texts(said)), tuple(said.media))
 
     def is_stream(self, content_type: str) -> bool:
         return content_type == "text/event-stream"
@@ -63,6 +70,7 @@ class ChatStream:
         self._limits = limits
         self._head: dict[str, JsonValue] = {"id": "", "created": 0, "model": ""}
         self._choices: set[int] = set()
+        self._rest: dict[str, str] = {}
 
     def decoder(self) -> EventDecoder:
         return EventDecoder(self._limits.event_bytes)
@@ -74,18 +82,18 @@ class ChatStream:
         data = event.data
         if data is None or data.strip() == _DONE:
             return EventRead(tuple(said.pieces), last=data is not None)
-        if data.lstrip()[:1] not in ("{", "["):
+        if data.lstrip()[:1] not in JSON_BEGINNINGS:
             said.say("raw", data + "\n")
             return EventRead(tuple(said.pieces))
         try:
             value = read(
                 data.encode(), depth=self._limits.json_depth, members=self._limits.event_bytes
             )
-            spoken = _read_body(value, self._limits)
+            _read_body(value, self._limits, said)
+            finished = self._remember(value)
         except (RequestError, UpstreamError) as error:
             raise StreamError("an event of the stream cannot be read safely") from error
-        finished = self._remember(value)
-        return EventRead((*said.pieces, *spoken.pieces), tuple(spoken.media), finished)
+        return EventRead(tuple(continued(said, self._rest)), tuple(said.media), finished)
 
     def blocked(self, verdict: Verdict, finished: Collection[int]) -> bytes:
         still_open = sorted((self._choices or {0}) - set(finished)) or [max(self._choices or {0})]
@@ -120,25 +128,30 @@ class ChatStream:
         return tuple(finished)
 
 
-def _read_body(value: JsonValue, limits: Limits) -> Said:
-    said = Said()
+def _read_body(value: JsonValue, limits: Limits, said: Said) -> None:
     if not isinstance(value, dict):
-        said.say("raw", text_of(value))
-        return said
+        said.say_rest("$", value)
+        return
     for position, choice in enumerate(_choices(value)):
         read_choice(choice, _index(choice, position, limits), said)
-    said.say_rest("$", left_over(value, fields.ANSWER_KNOWN))
-    return said
+    said.say_rest("$", left_over(value, {"choices"}))
 
 
-def _texts(said: Said) -> tuple[TextPart, ...]:
-    """One text per channel: what continues a channel belongs to one text, wherever it stands."""
-    texts: dict[str, list[str]] = {}
+def _texts(said: Said) -> Iterator[TextPart]:
+    """One text per channel: what continues a channel belongs to one text, wherever it stands.
+
+    What stands in fields nobody knows is one text per place; JSON in a string is read as well.
+    """
+    spoken: dict[str, list[str]] = {}
     for piece in said.pieces:
-        texts.setdefault(piece.channel, []).append(piece.text)
-    return tuple(
-        TextPart(Role.ASSISTANT, "".join(pieces), channel) for channel, pieces in texts.items()
-    )
+        spoken.setdefault(piece.channel, []).append(piece.text)
+    texts = {channel: "".join(pieces) for channel, pieces in spoken.items()}
+    for place, piece in said.rest:
+        texts[place] = f"{texts[place]}\n{piece.text}" if place in texts else piece.text
+    for channel, text in texts.items():
+        yield TextPart(Role.ASSISTANT, text, channel)
+        if inside := unfolded(text):
+            yield TextPart(Role.ASSISTANT, inside, channel)
 
 
 def _choices(body: dict[str, JsonValue]) -> list[dict[str, JsonValue]]:
@@ -158,10 +171,3 @@ def _index(choice: dict[str, JsonValue], position: int, limits: Limits) -> int:
     if isinstance(index, bool) or not isinstance(index, int) or not 0 <= index < limits.choices:
         raise UpstreamError("a choice of the answer has an index that cannot be")
     return index
-
-
-def _plain_text(body: bytes) -> TextPart:
-    try:
-        return TextPart(Role.ASSISTANT, body.decode(), "$")
-    except UnicodeDecodeError as error:
-        raise UpstreamError("the answer is neither JSON nor text") from error

@@ -1,29 +1,47 @@
 """The fields of chat completions by how they are treated; the rest is judged as text.
 
-Sources: api-contracts 1.6, 5.1, 5.2 (OpenAI, Mistral, Azure, vLLM extras).
+Structure is an id, a name that the upstream compares, or an enum value: left unjudged while it
+looks like one word of at most 128 characters. `Kill_them_all_now` passes as such a word where it
+stands for a model's name: the upstream looks it up and no model reads it. In requests, which
+anybody may write, structure is a few exact paths; in answers, which the operator's upstream
+writes, it is a field's name at any depth.
+
+Sources: OpenAI, Mistral and Azure API references, and the extra fields of vLLM and SGLang.
 """
 
 from __future__ import annotations
 
+import re
+
 from guardproxy.content import MediaKind
 
-REQUEST_STRUCTURE = frozenset(
-    {
-        "model", "service_tier", "reasoning_effort", "effort", "verbosity", "modalities",
-        "tool_choice", "stop", "user", "safety_identifier", "prompt_cache_key",
-        "prompt_cache_retention", "type", "format", "voice", "mode", "search_context_size",
-        "prompt_mode", "id", "role",
-    }
-)  # fmt: skip
-"""Ids, names and enum values: left unjudged while they look like one word of at most 128."""
+REQUEST_STRUCTURE = re.compile(
+    r"model|service_tier|reasoning_effort|reasoning\.(?:effort|summary)|verbosity|user"
+    r"|safety_identifier|prompt_cache_key|prompt_cache_retention|prompt_mode"
+    r"|tool_choice(?:\.type)?|tool_choice\.allowed_tools\.(?:mode|tools\[\d+\]\.type)"
+    r"|function_call|thinking\.type|audio\.(?:voice|voice\.id|format)"
+    r"|web_search_options\.(?:search_context_size|user_location\.type)"
+)
+PREDICTION_STRUCTURE = re.compile(r"type")
+MESSAGE_STRUCTURE = re.compile(r"id|tool_call_id|type")
+"""Of a message, and of a tool call in it."""
+AUDIO_STRUCTURE = re.compile(r"id")
+PART_STRUCTURE = re.compile(
+    r"type|id|signature|detail|format|(?:thinking|reasoning|summary)\[\d+\]\.type"
+    r"|image_url\.(?:detail|format)|input_audio\.format|source\.(?:type|media_type)"
+    r"|cache_control\.(?:type|ttl)|prompt_cache_breakpoint(?:\.type|\.mode)?"
+)
+FORMAT_STRUCTURE = re.compile(r"type")
 
 REQUEST_REFUSED = frozenset(
     {
         "chat_template", "chat_template_kwargs", "add_generation_prompt",
         "continue_final_message", "prompt_embeds", "extra_body", "lora", "lora_request",
+        "lora_path", "prompt", "prompt_token_ids", "input_ids", "input_embeds",
+        "previous_response_id", "conversation", "logits_processors", "custom_logit_processor",
     }
 )  # fmt: skip
-"""They change the prompt behind the guard's back, or hold it in a form nobody can read."""
+"""They change what the model reads behind the guard's back, or hold it in a form nobody reads."""
 
 MESSAGE_KNOWN = frozenset(
     {
@@ -31,10 +49,11 @@ MESSAGE_KNOWN = frozenset(
         "reasoning_content", "reasoning",
     }
 )  # fmt: skip
-MESSAGE_STRUCTURE = frozenset({"id", "type", "tool_call_id", "signature", "index"})
 
 PART_TEXT = frozenset({"text", "input_text", "output_text", "refusal", "thinking", "reasoning"})
 """Part types that are text; every string in them is judged."""
+PART_TEXT_KEYS = frozenset({"text", "refusal", "thinking", "reasoning", "summary"})
+"""Where the text of such a part stands: a `data:` URL there is text like any other."""
 PART_MEDIA = {
     "image_url": MediaKind.IMAGE,
     "input_image": MediaKind.IMAGE,
@@ -48,30 +67,32 @@ PART_MEDIA = {
     "document_url": MediaKind.FILE,
 }
 """Part types that hold, or point at, what a text classifier cannot read."""
-PART_STRUCTURE = frozenset({"type", "detail", "format", "signature", "id", "ttl"})
 MEDIA_PAYLOAD = frozenset(
     {
         "url", "data", "file_data", "file_id", "image_url", "input_audio", "document_url",
         "audio_url", "video_url", "image", "file",
     }
 )  # fmt: skip
-"""Keys in a media part whose string is the medium or its address; other strings are text."""
+"""Keys in a media part whose string is the medium, its address or its id, while it looks the part:
+then the policy decides. An address is not read: what it says reaches the upstream, not the model.
+Other strings are text."""
 
-ANSWER_STRUCTURE = frozenset(
-    {
-        "id", "object", "model", "system_fingerprint", "service_tier", "role", "type",
-        "finish_reason", "tool_call_id", "obfuscation", "code", "severity", "provider",
-        "native_finish_reason", "param", "status", "citation_id", "format", "index",
-        "content_filter_results", "stop_reason",
-    }
-)  # fmt: skip
-ANSWER_KNOWN = frozenset({"choices"})
+ANSWER_STRUCTURE = re.compile(
+    r"(?:.*\.)?(?:id|object|model|system_fingerprint|service_tier|role|type|finish_reason"
+    r"|tool_call_id|obfuscation|code|severity|provider|native_finish_reason|param|status"
+    r"|citation_id|format|index|stop_reason)"
+)
 CHOICE_KNOWN = frozenset({"message", "delta", "index", "logprobs", "text"})
 SAID_KNOWN = frozenset(
     {
-        "role", "content", "refusal", "tool_calls", "function_call", "audio",
-        "reasoning_content", "reasoning",
+        "content",
+        "refusal",
+        "tool_calls",
+        "function_call",
+        "audio",
+        "reasoning_content",
+        "reasoning",
     }
-)  # fmt: skip
+)
 SAID_TEXT = ("content", "refusal", "reasoning_content", "reasoning")
 """Fields of a message or delta that continue from event to event."""

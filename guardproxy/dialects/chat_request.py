@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from guardproxy.content import MediaKind, MediaPart, Role, TextPart
@@ -10,13 +11,15 @@ from guardproxy.dialects.base import Asked
 from guardproxy.dialects.leaves import (
     embedded_media,
     everything_in,
+    is_payload,
     left_over,
     refers_to_media,
     text_of,
+    unfolded,
 )
 from guardproxy.errors import RequestError
 from guardproxy.policy.config import Limits
-from guardproxy.strict_json import JsonValue, read
+from guardproxy.strict_json import JsonValue, read, string_leaves
 
 _ROLES = {
     role.value: role
@@ -24,12 +27,12 @@ _ROLES = {
         Role.SYSTEM, Role.DEVELOPER, Role.USER, Role.ASSISTANT, Role.TOOL, Role.FUNCTION,
     )
 }  # fmt: skip
-_COUNTS = ("max_tokens", "max_completion_tokens", "top_logprobs", "seed", "random_seed")
+_COUNTS = ("max_tokens", "max_completion_tokens", "top_logprobs")
+# Drawings made of text, which a policy for images does not speak about.
+_VECTORS = ("image/svg+xml", "image/svg")
 _READ_APART = frozenset(
-    {"messages", "tools", "functions", "response_format", "prediction", "guardrails"}
+    {"messages", "tools", "functions", "response_format", "prediction", "guardrails", "logit_bias"}
 )
-# Vector drawings carry text that an image policy does not speak about.
-_TEXT_BEARING_IMAGES = ("data:image/svg", "data:application", "data:text")
 
 
 def read_request(body: bytes, limits: Limits) -> Asked:
@@ -52,6 +55,8 @@ def read_request(body: bytes, limits: Limits) -> Asked:
 
 def _check_values(body: Mapping[str, JsonValue], limits: Limits) -> None:
     for field in sorted(fields.REQUEST_REFUSED & body.keys()):
+        if body[field] is None:
+            continue
         raise RequestError(
             f"`{field}` is not let through: it changes what the model reads in a way "
             "that cannot be judged",
@@ -108,8 +113,10 @@ class _RequestReader:
             for index, tool in enumerate(self._list(body[field], field, self._limits.tools)):
                 self._say(Role.DEFINITION, everything_in(tool), f"{field}[{index}]")
         if (schema := body.get("response_format")) is not None:
-            if isinstance(schema, dict) and schema.keys() <= {"type"}:
-                self._say(Role.DEFINITION, text_of(schema, structure={"type"}), "response_format")
+            plain = isinstance(schema, dict) and schema.keys() <= {"type"}
+            if plain:
+                structure = fields.FORMAT_STRUCTURE
+                self._rest(schema, Role.DEFINITION, "response_format", structure=structure)
             else:
                 self._say(Role.DEFINITION, everything_in(schema), "response_format")
 
@@ -124,29 +131,39 @@ class _RequestReader:
             )
         self._content(message.get("content"), role, f"{path}.content")
         for field in ("name", "refusal", "reasoning_content", "reasoning"):
-            self._rest(message.get(field), role, f"{path}.{field}", structure=frozenset())
+            self._say(role, text_of(message.get(field)), f"{path}.{field}")
         self._calls(message, role, path)
-        if (audio := message.get("audio")) is not None:
-            self._rest(audio, role, f"{path}.audio", structure=fields.MESSAGE_STRUCTURE)
+        self._audio(message.get("audio"), role, f"{path}.audio")
         rest = left_over(message, fields.MESSAGE_KNOWN)
         self._rest(rest, role, path, structure=fields.MESSAGE_STRUCTURE)
+
+    def _audio(self, audio: JsonValue, role: Role, path: str) -> None:
+        """An earlier answer's sound, by its id: nothing that can be read here."""
+        if audio is not None:
+            self.media.append(MediaPart(role, MediaKind.AUDIO, path, _size(audio)))
+            self._rest(audio, role, path, structure=fields.AUDIO_STRUCTURE)
 
     def _calls(self, message: Mapping[str, JsonValue], role: Role, path: str) -> None:
         calls = message.get("tool_calls")
         if calls is not None:
             for index, call in enumerate(self._list(calls, f"{path}.tool_calls", None)):
                 self._call(call, role, f"{path}.tool_calls[{index}]")
-        if (call := message.get("function_call")) is not None:
-            self._say(role, everything_in(call), f"{path}.function_call")
+        self._called(message.get("function_call"), role, f"{path}.function_call")
 
     def _call(self, call: JsonValue, role: Role, path: str) -> None:
         if not isinstance(call, dict):
             raise RequestError("must be an object", code="invalid_tool_call", param=path)
         for field in ("function", "custom"):
-            if (said := call.get(field)) is not None:
-                self._say(role, everything_in(said), f"{path}.{field}")
+            self._called(call.get(field), role, f"{path}.{field}")
         rest = left_over(call, {"function", "custom"})
         self._rest(rest, role, path, structure=fields.MESSAGE_STRUCTURE)
+
+    def _called(self, called: JsonValue, role: Role, path: str) -> None:
+        """Name and arguments, as they stand and as whoever decodes them reads them."""
+        members = called.values() if isinstance(called, dict) else ()
+        inside = [unfolded(member) for member in members if isinstance(member, str)]
+        self._say(role, everything_in(called), path)
+        self._say(role, "\n".join(filter(None, inside)), path)
 
     def _content(self, content: JsonValue, role: Role, path: str) -> None:
         if content is None:
@@ -175,25 +192,31 @@ class _RequestReader:
                 "must be an object with a `type`", code="invalid_content", param=path
             )
         if kind in fields.PART_TEXT:
-            self._rest(part, role, path, structure=fields.PART_STRUCTURE)
+            text = {key: part[key] for key in part if key in fields.PART_TEXT_KEYS}
+            structure = fields.PART_STRUCTURE
+            self._say(role, text_of(text, structure=structure), path)
+            beside = left_over(part, fields.PART_TEXT_KEYS)
+            self._rest(beside, role, path, structure=structure)
             return
         medium = fields.PART_MEDIA.get(kind)
         if medium is not None:
             self._medium(part, medium, role, path)
             return
         # Unknown: judged as text, and whatever looks like a medium is for the policy to decide.
-        self._say(role, text_of(part, structure=fields.PART_STRUCTURE, without_media=True), path)
+        self._say(role, text_of(part, structure=fields.PART_STRUCTURE), path)
         if refers_to_media(part):
             self.media.append(MediaPart(role, MediaKind.FILE, path, _size(part)))
 
     def _medium(self, part: dict[str, JsonValue], kind: MediaKind, role: Role, path: str) -> None:
-        holder = part.get("image_url")
-        address = holder.get("url") if isinstance(holder, dict) else holder
-        if isinstance(address, str) and address.lower().startswith(_TEXT_BEARING_IMAGES):
+        kinds = {kind, *(kind for kind, _ in embedded_media(part))}
+        if any(text in _VECTORS for _, text in string_leaves(part, keys=False)):
+            kinds.add(MediaKind.FILE)
+        if kinds != {kind}:
+            # What it says it is and what it holds differ: the strictest rule is a file's.
             kind = MediaKind.FILE
         self.media.append(MediaPart(role, kind, path, _size(part)))
         said = _without_payload(part)
-        self._say(role, text_of(said, structure=fields.PART_STRUCTURE, without_media=True), path)
+        self._say(role, text_of(said, structure=fields.PART_STRUCTURE), path)
 
     def _rest(
         self,
@@ -201,11 +224,11 @@ class _RequestReader:
         role: Role,
         path: str,
         *,
-        structure: frozenset[str] = fields.REQUEST_STRUCTURE,
+        structure: re.Pattern[str] | None = None,
     ) -> None:
-        self._say(role, text_of(rest, structure=structure, without_media=True), path)
-        if size := embedded_media(rest):
-            self.media.append(MediaPart(role, MediaKind.FILE, path, size))
+        self._say(role, text_of(rest, structure=structure), path)
+        for kind, size in embedded_media(rest):
+            self.media.append(MediaPart(role, kind, path, size))
 
     def _say(self, role: Role, text: str, path: str) -> None:
         if text and not text.isspace():
@@ -220,6 +243,17 @@ class _RequestReader:
         return value
 
 
+def _odd_biases(biases: JsonValue) -> JsonValue:
+    """What is left of `logit_bias` without its pairs of a token's number and a number."""
+    if not isinstance(biases, dict):
+        return biases
+    return {
+        key: bias
+        for key, bias in biases.items()
+        if not (key.isascii() and key.isdecimal() and isinstance(bias, int | float | None))
+    }
+
+
 def _without_payload(value: JsonValue) -> JsonValue:
     """The part without the strings that are the medium itself or its address."""
     if not isinstance(value, dict):
@@ -227,7 +261,7 @@ def _without_payload(value: JsonValue) -> JsonValue:
     return {
         key: _without_payload(member)
         for key, member in value.items()
-        if not (key in fields.MEDIA_PAYLOAD and isinstance(member, str))
+        if not (key in fields.MEDIA_PAYLOAD and isinstance(member, str) and is_payload(member))
     }
 
 

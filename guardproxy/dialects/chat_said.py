@@ -1,34 +1,58 @@
-"""What a model says in chat completions: one reading for whole messages and for deltas."""
+"""What a model says in chat completions: one reading for whole messages and for deltas.
+
+A known text has its own channel (`choices[0].content`). Every other string is kept with its path,
+list positions left out: the same field of the next event continues it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from guardproxy.content import MediaKind, MediaPart, Role
 from guardproxy.dialects import chat_fields as fields
 from guardproxy.dialects.base import Piece
-from guardproxy.dialects.leaves import embedded_media, everything_in, left_over, text_of
+from guardproxy.dialects.leaves import (
+    embedded_media,
+    everything_in,
+    is_payload,
+    left_over,
+    text_leaves,
+    text_of,
+)
+from guardproxy.dialects.logprobs import tokens_said
 from guardproxy.strict_json import JsonValue
+
+_POSITION = re.compile(r"\[\d+\]")
 
 
 @dataclass(slots=True)
 class Said:
-    """What one body or one event says, collected."""
+    """What one body or one event says, collected.
+
+    `rest` holds what stands in fields that no dialect knows, with where (`$`, `choices[0]`).
+    """
 
     pieces: list[Piece] = field(default_factory=list)
+    rest: list[tuple[str, Piece]] = field(default_factory=list)
     media: list[MediaPart] = field(default_factory=list)
 
     def say(self, channel: str, text: str) -> None:
         if text:
             self.pieces.append(Piece(channel, text))
 
-    def say_rest(self, channel: str, rest: Mapping[str, JsonValue]) -> None:
-        self.say(
-            channel, text_of(dict(rest), structure=fields.ANSWER_STRUCTURE, without_media=True)
-        )
-        if size := embedded_media(dict(rest)):
-            self.media.append(MediaPart(Role.ASSISTANT, MediaKind.IMAGE, channel, size))
+    def say_rest(self, place: str, rest: JsonValue) -> None:
+        together: dict[str, list[str]] = {}
+        for path, text in text_leaves(rest, structure=fields.ANSWER_STRUCTURE, without_media=True):
+            together.setdefault(_POSITION.sub("[]", path), []).append(text)
+        for path, texts in together.items():
+            self.rest.append((place, Piece(f"{place}.{path}", "\n".join(texts))))
+        self.note_media(place, rest)
+
+    def note_media(self, path: str, value: JsonValue) -> None:
+        for kind, size in embedded_media(value):
+            self.media.append(MediaPart(Role.ASSISTANT, kind, path, size))
 
 
 def read_choice(choice: Mapping[str, JsonValue], index: int, said: Said) -> None:
@@ -39,11 +63,13 @@ def read_choice(choice: Mapping[str, JsonValue], index: int, said: Said) -> None
         spoken = choice.get(holder)
         if isinstance(spoken, dict):
             _read_spoken(spoken, path, said)
-        elif spoken is not None:
-            said.say(f"{path}.{holder}", text_of(spoken))
-    said.say(f"{path}.text", text_of(choice.get("text")))
+        else:
+            _read_text(spoken, f"{path}.{holder}", said)
+    _read_text(choice.get("text"), f"{path}.text", said)
     if (logprobs := choice.get("logprobs")) is not None:
-        _read_logprobs(logprobs, path, said, {piece.text for piece in said.pieces[before:]})
+        known = {piece.text for piece in said.pieces[before:]}
+        for name, text in tokens_said(logprobs, known):
+            said.say(f"{path}.logprobs.{name}", text)
     said.say_rest(path, left_over(choice, fields.CHOICE_KNOWN))
 
 
@@ -54,47 +80,54 @@ def _read_spoken(spoken: Mapping[str, JsonValue], path: str, said: Said) -> None
     if isinstance(calls, list):
         for position, call in enumerate(calls):
             _read_call(call, position, path, said)
-    elif calls is not None:
+    else:
         said.say(f"{path}.tool_calls", everything_in(calls))
     if (call := spoken.get("function_call")) is not None:
         _read_function(call, f"{path}.function_call", said)
     if (audio := spoken.get("audio")) is not None:
         _read_audio(audio, f"{path}.audio", said)
-    said.say_rest(f"{path}.rest", left_over(spoken, fields.SAID_KNOWN))
+    said.say_rest(path, left_over(spoken, fields.SAID_KNOWN))
 
 
 def _read_text(value: JsonValue, channel: str, said: Said) -> None:
     if isinstance(value, str):
         said.say(channel, value)
-    elif isinstance(value, list):
-        # Mistral: a list of chunks, thinking ones among them. Pieces of one text, no separator.
-        said.say(channel, "".join(_chunk_texts(value, channel, said)))
-    elif value is not None:
-        said.say(channel, text_of(value))
-
-
-def _chunk_texts(chunks: list[JsonValue], channel: str, said: Said) -> Iterator[str]:
+        return
+    # Mistral: a list of chunks, thinking ones among them. Pieces of one text, no separator.
+    chunks = value if isinstance(value, list) else [value]
+    said.say(channel, "".join(_chunk_text(chunk) for chunk in chunks))
     for chunk in chunks:
-        yield text_of(chunk, structure=fields.ANSWER_STRUCTURE, without_media=True)
-        if size := embedded_media(chunk):
-            said.media.append(MediaPart(Role.ASSISTANT, MediaKind.IMAGE, channel, size))
+        said.note_media(channel, _beside_text(chunk))
+
+
+def _chunk_text(chunk: JsonValue) -> str:
+    structure = fields.ANSWER_STRUCTURE
+    if not isinstance(chunk, dict):
+        return text_of(chunk)
+    read = {key: member for key, member in chunk.items() if key in fields.PART_TEXT_KEYS}
+    beside = text_of(_beside_text(chunk), structure=structure, without_media=True)
+    return "\n".join(filter(None, (text_of(read, structure=structure), beside)))
+
+
+def _beside_text(chunk: JsonValue) -> JsonValue:
+    return left_over(chunk, fields.PART_TEXT_KEYS) if isinstance(chunk, dict) else None
 
 
 def _read_call(call: JsonValue, position: int, path: str, said: Said) -> None:
     if not isinstance(call, dict):
-        said.say(f"{path}.tool_calls", text_of(call))
+        said.say(f"{path}.tool_calls", everything_in(call))
         return
     index = call.get("index")
     number = index if isinstance(index, int) and not isinstance(index, bool) else position
     channel = f"{path}.tool_calls[{number}]"
-    _read_function(call.get("function"), f"{channel}.function", said)
-    _read_function(call.get("custom"), f"{channel}.custom", said)
+    for name in ("function", "custom"):
+        _read_function(call.get(name), f"{channel}.{name}", said)
     said.say_rest(channel, left_over(call, {"function", "custom"}))
 
 
 def _read_function(value: JsonValue, channel: str, said: Said) -> None:
     if not isinstance(value, dict):
-        said.say(channel, text_of(value))
+        said.say(channel, everything_in(value))
         return
     for name in ("name", "arguments", "input"):
         member = value.get(name)
@@ -105,51 +138,32 @@ def _read_function(value: JsonValue, channel: str, said: Said) -> None:
 
 def _read_audio(value: JsonValue, channel: str, said: Said) -> None:
     if not isinstance(value, dict):
-        said.say(channel, text_of(value))
+        said.say(channel, everything_in(value))
         return
-    said.say(f"{channel}.transcript", text_of(value.get("transcript")))
-    if isinstance(data := value.get("data"), str) and data:
-        said.media.append(MediaPart(Role.ASSISTANT, MediaKind.AUDIO, channel, len(data)))
-    said.say_rest(channel, left_over(value, {"transcript", "data"}))
+    _read_text(value.get("transcript"), f"{channel}.transcript", said)
+    known = {"transcript"}
+    if isinstance(data := value.get("data"), str) and is_payload(data):
+        known.add("data")
+        if data:
+            said.media.append(MediaPart(Role.ASSISTANT, MediaKind.AUDIO, channel, len(data)))
+    said.say_rest(channel, left_over(value, known))
 
 
-def _read_logprobs(value: JsonValue, path: str, said: Said, known: set[str]) -> None:
-    """Log probabilities repeat the answer token by token: judged wherever they say more."""
-    if not isinstance(value, dict):
-        said.say(f"{path}.logprobs", text_of(value))
-        return
-    for name in ("content", "refusal"):
-        tokens = [token for token in _list(value.get(name)) if isinstance(token, dict)]
-        for variant in ("".join(map(_token, tokens)), _spelled(tokens)):
-            if variant and variant not in known:
-                said.say(f"{path}.logprobs.{name}", variant)
-                known.add(variant)
-        alternatives = [
-            _token(other)
-            for token in tokens
-            for other in _list(token.get("top_logprobs"))
-            if isinstance(other, dict) and _token(other) != _token(token)
-        ]
-        said.say(f"{path}.logprobs.{name}.top", " ".join(alternatives))
-        for token in tokens:
-            said.say_rest(
-                f"{path}.logprobs",
-                left_over(token, {"token", "logprob", "bytes", "top_logprobs"}),
-            )
-    said.say_rest(f"{path}.logprobs", left_over(value, {"content", "refusal"}))
+def continued(said: Said, before: dict[str, str]) -> Iterator[Piece]:
+    """The pieces of one event of a stream.
+
+    Args:
+        said: what the event says.
+        before: channel -> what a field that nobody knows said last; brought up to date. What
+            every event repeats (sources, fingerprints) says nothing new.
+    """
+    yield from said.pieces
+    for _, piece in said.rest:
+        repeated = len(piece.text) >= _REPEATED and before.get(piece.channel) == piece.text
+        before[piece.channel] = piece.text
+        if not repeated:
+            yield piece
 
 
-def _list(value: JsonValue) -> list[JsonValue]:
-    return value if isinstance(value, list) else []
-
-
-def _token(entry: Mapping[str, JsonValue]) -> str:
-    token = entry.get("token")
-    return token if isinstance(token, str) else ""
-
-
-def _spelled(entries: Iterable[Mapping[str, JsonValue]]) -> str:
-    """What the `bytes` of all entries spell together."""
-    codes = [code for entry in entries for code in _list(entry.get("bytes"))]
-    octets = bytes(code for code in codes if isinstance(code, int) and 0 <= code <= 255)
-    return octets.decode("utf-8", errors="replace")
+# A shorter piece of text may well come twice.
+_REPEATED = 16

@@ -1,4 +1,4 @@
-"""Strings of a JSON body: which are structure, which are text. Unknown means text.
+"""Strings of a JSON body: which are structure, which are media, which are text. Unknown means text.
 
 A dialect names the fields it knows; whatever string is left over is judged, so a field that a
 vendor adds tomorrow is judged the day it appears.
@@ -6,24 +6,48 @@ vendor adds tomorrow is judged the day it appears.
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
+from guardproxy.content import MediaKind
+from guardproxy.errors import UpstreamError
 from guardproxy.strict_json import JsonValue, string_leaves
 
 # What an id, a model name, an enum value or a fingerprint looks like: no white space, short.
 # A structural field that holds anything else is judged as text.
 _TOKEN = re.compile(r"[A-Za-z0-9_.:/@+=,#-]{0,128}", re.ASCII)
 _IDENTIFIER = re.compile(r"[A-Za-z$_][A-Za-z0-9_.$-]{0,63}", re.ASCII)
+
+# RFC 2397 in the one form that hides its content from a reader. All else that begins with `data:`
+# is text: "data: how to ..." is a sentence, and `data:,how%20to` can be read as well.
+_MEDIUM = re.compile(
+    r"data:(?P<type>[\w.+-]+/[\w.+-]+)?(?:;[\w.+-]+=[\w.+-]+)*;base64,[A-Za-z0-9+/=_-]*",
+    re.ASCII | re.IGNORECASE,
+)
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://\S+", re.ASCII | re.IGNORECASE)
 _LINKED = re.compile(r"[a-z][a-z0-9+.-]*://|data:", re.IGNORECASE)
-# Only the whole string, and only coded: "data: ..." may be the beginning of a sentence.
-_EMBEDDED = re.compile(r"data:[a-z0-9.+/;=_-]*;base64,[a-z0-9+/=_-]*", re.IGNORECASE)
 _OPAQUE = re.compile(r"[A-Za-z0-9+/=_-]{256,}")
+# In one line, or in long lines as mail and `base64` wrap it.
+_BASE64 = re.compile(r"(?:[A-Za-z0-9+/]{32,}\r?\n)*[A-Za-z0-9+/_-]*={0,2}\s*", re.ASCII)
+_KINDS = {"image": MediaKind.IMAGE, "audio": MediaKind.AUDIO}
+# Vector drawings carry text that an image policy does not speak about.
+_TEXT_BEARING = "image/svg"
+_MOST_FOLDS = 4
+# A code for a letter, and an escape that was escaped once more. The rest normalisation undoes.
+_HIDING = ("\\u", "\\\\")
+JSON_BEGINNINGS = ("{", "[", '"')
+"""How a JSON value with text in it begins; all else is plain text."""
 
 
 def is_token(value: str) -> bool:
     """Looks like an id or an enum value, not like something to read."""
     return _TOKEN.fullmatch(value) is not None
+
+
+def is_payload(value: str) -> bool:
+    """Looks like a medium, its address or its id: nothing that a text classifier could read."""
+    return any(form.fullmatch(value) for form in (_MEDIUM, _ADDRESS, _BASE64)) or is_token(value)
 
 
 def refers_to_media(value: JsonValue) -> bool:
@@ -33,31 +57,46 @@ def refers_to_media(value: JsonValue) -> bool:
     )
 
 
-def text_of(
-    value: JsonValue, *, structure: Collection[str] = (), without_media: bool = False
-) -> str:
-    """All strings and telling keys of a subtree, one a line; empty if there are none.
+def text_leaves(
+    value: JsonValue, *, structure: re.Pattern[str] | None = None, without_media: bool = False
+) -> Iterator[tuple[str, str]]:
+    """Every string and telling key of a subtree with its path, empty strings left out.
 
-    `structure` names keys whose values are ids or enums: left out while they look the part.
-    Keys that look like identifiers are left out too. `without_media` leaves out coded `data:`
-    URLs, for those who also ask `embedded_media` and so let the policy decide about them.
+    `structure` matches the paths whose values are ids or enums: left out while they look the
+    part. Keys that look like identifiers are left out too. `without_media` leaves out coded
+    `data:` URLs, for those who also ask `embedded_media` and so let the policy decide about them.
     """
-    lines = []
     for path, text in string_leaves(value, keys=False):
-        if path.rpartition(".")[2].partition("[")[0] in structure and is_token(text):
+        if structure is not None and structure.fullmatch(path) and is_token(text):
             continue
-        if without_media and _EMBEDDED.fullmatch(text):
-            continue
-        lines.append(text)
-    lines.extend(key for key in _keys(value) if not _IDENTIFIER.fullmatch(key))
-    return "\n".join(line for line in lines if line)
+        if text and not (without_media and _MEDIUM.fullmatch(text)):
+            yield path, text
+    for key in _keys(value):
+        if key and not _IDENTIFIER.fullmatch(key):
+            yield "*", key
 
 
-def embedded_media(value: JsonValue) -> int:
-    """Characters of all `data:` URLs in a subtree."""
-    return sum(
-        len(text) for _, text in string_leaves(value, keys=False) if _EMBEDDED.fullmatch(text)
+def text_of(
+    value: JsonValue, *, structure: re.Pattern[str] | None = None, without_media: bool = False
+) -> str:
+    """The `text_leaves` of a subtree, one a line; empty if there are none."""
+    return "\n".join(
+        text for _, text in text_leaves(value, structure=structure, without_media=without_media)
     )
+
+
+def embedded_media(value: JsonValue) -> list[tuple[MediaKind, int]]:
+    """Kind and characters of every medium that stands in a subtree as a `data:` URL."""
+    matches = (_MEDIUM.fullmatch(text) for _, text in string_leaves(value, keys=False))
+    return [(kind_of(match["type"] or ""), len(match[0])) for match in matches if match]
+
+
+def kind_of(media_type: str) -> MediaKind:
+    """What a policy calls a media type; all that is neither picture nor sound is a file."""
+    media_type = media_type.lower()
+    if media_type.startswith(_TEXT_BEARING):
+        return MediaKind.FILE
+    return _KINDS.get(media_type.partition("/")[0], MediaKind.FILE)
 
 
 def everything_in(value: JsonValue) -> str:
@@ -65,9 +104,58 @@ def everything_in(value: JsonValue) -> str:
     return "\n".join(text for _, text in string_leaves(value, keys=True) if text)
 
 
+def unfolded(text: str) -> str:
+    """What JSON inside a string says, and JSON inside that; empty if it hides nothing.
+
+    Tool arguments are JSON in a string: an escape in them hides a word from a reader, not from
+    whoever decodes it.
+    """
+    if not any(escape in text for escape in _HIDING):
+        return ""
+    lines: list[str] = []
+    folded = [text]
+    for _ in range(_MOST_FOLDS):
+        inside = [line for each in folded for line in _inside(each)]
+        lines += inside
+        folded = inside
+    return "\n".join(lines)
+
+
+def is_json(body: bytes) -> bool:
+    """Whether a body begins as a JSON value with text in it does; all else is plain text."""
+    return body.lstrip()[:1] in (b"{", b"[", b'"')
+
+
+def plain_text(body: bytes) -> str:
+    """An answer's body that is not JSON.
+
+    Raises:
+        UpstreamError: it is no text, or in a coding that some clients guess: they would read
+            something else than we do.
+    """
+    try:
+        text = body.decode()
+    except UnicodeDecodeError as error:
+        raise UpstreamError("the answer is neither JSON nor text") from error
+    if text.startswith("\ufeff") or "\0" in text:
+        raise UpstreamError("the answer is text in a coding that cannot be read safely")
+    return text
+
+
 def left_over(value: Mapping[str, JsonValue], known: Collection[str]) -> dict[str, JsonValue]:
     """The members a dialect does not know."""
     return {key: member for key, member in value.items() if key not in known}
+
+
+def _inside(text: str) -> list[str]:
+    if not text.lstrip().startswith(JSON_BEGINNINGS):
+        return []
+    try:
+        # Lenient: this is a second look at what is judged as it stands anyway.
+        value: JsonValue = json.loads(text, strict=False)
+    except (ValueError, RecursionError):
+        return []
+    return [line for _, line in string_leaves(value, keys=True) if line]
 
 
 def _keys(value: JsonValue) -> Iterable[str]:

@@ -8,15 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from guardproxy.content import MediaKind, MediaPart, Role, TextPart
+from guardproxy.content import MediaPart, Role, TextPart
 from guardproxy.dialects import openai_shape
 from guardproxy.dialects.base import Answered, Asked, EventRead, Fault, Piece, Refusal
-from guardproxy.dialects.leaves import embedded_media, is_token, text_of
+from guardproxy.dialects.leaves import (
+    JSON_BEGINNINGS,
+    embedded_media,
+    is_json,
+    is_token,
+    plain_text,
+    text_leaves,
+    text_of,
+)
 from guardproxy.errors import RequestError, StreamError, UpstreamError
 from guardproxy.policy import guardrail_body
 from guardproxy.policy.config import Limits
 from guardproxy.sse import EventDecoder, ServerSentEvent
-from guardproxy.strict_json import JsonValue, read, string_leaves
+from guardproxy.strict_json import JsonValue, read
 from guardproxy.verdict import Verdict
 
 # An id that every event repeats says nothing new; a short piece of text may well be repeated.
@@ -42,11 +50,10 @@ class RawJson:
         )
 
     def read_answer(self, body: bytes, limits: Limits) -> Answered:
-        if body.lstrip()[:1] not in (b"{", b"[", b'"'):
-            try:
-                return Answered((TextPart(Role.ASSISTANT, body.decode(), "$"),) if body else ())
-            except UnicodeDecodeError as error:
-                raise UpstreamError("the answer is neither JSON nor text") from error
+        if not body.strip():
+            return Answered(())
+        if not is_json(body):
+            return Answered((TextPart(Role.ASSISTANT, plain_text(body), "$"),))
         try:
             value = read(body, depth=limits.json_depth, members=limits.answer_bytes)
         except RequestError as error:
@@ -85,7 +92,7 @@ class RawStream:
         data = event.data
         if data is None or data.strip() == "[DONE]":
             return EventRead(tuple(pieces), last=data is not None)
-        if data.lstrip()[:1] not in ("{", "["):
+        if data.lstrip()[:1] not in JSON_BEGINNINGS:
             return EventRead((*pieces, Piece("raw", data + "\n")))
         try:
             value = read(
@@ -93,10 +100,10 @@ class RawStream:
             )
         except RequestError as error:
             raise StreamError("an event of the stream cannot be read safely") from error
-        for path, text in string_leaves(value, keys=True):
+        for path, text in text_leaves(value, without_media=True):
             repeated = self._said.get(path) == text and len(text) >= _ID_LENGTH and is_token(text)
-            if text and not repeated:
-                self._said[path] = text
+            self._said[path] = text
+            if not repeated:
                 pieces.append(Piece(path, text))
         return EventRead(tuple(pieces), _media(value, Role.ASSISTANT))
 
@@ -122,5 +129,4 @@ def _texts(value: JsonValue, role: Role) -> tuple[TextPart, ...]:
 
 
 def _media(value: JsonValue, role: Role) -> tuple[MediaPart, ...]:
-    size = embedded_media(value)
-    return (MediaPart(role, MediaKind.FILE, "$", size),) if size else ()
+    return tuple(MediaPart(role, kind, "$", size) for kind, size in embedded_media(value))
