@@ -83,10 +83,8 @@ class UpstreamAnswer:
                 if chunk is None:
                     return
                 yield chunk
-        except TimeoutError as error:
-            raise UpstreamError("the upstream took too long", status=504) from error
-        except (httpx.HTTPError, aiohttp.ClientError) as error:
-            raise _broken(error) from error
+        except (httpx.HTTPError, aiohttp.ClientError, OSError) as error:
+            raise _broken(error, "fell silent or took too long") from error
 
     async def read(self, limit: int) -> bytes:
         """The whole body.
@@ -156,10 +154,8 @@ class Upstream:
         try:
             async with asyncio.timeout_at(deadline):
                 response = await self._transport.handle_async_request(request)
-        except (TimeoutError, httpx.TimeoutException) as error:
-            raise UpstreamError("the upstream did not answer in time", status=504) from error
         except (httpx.HTTPError, aiohttp.ClientError, OSError, ValueError) as error:
-            raise _broken(error) from error
+            raise _broken(error, "did not answer in time") from error
         try:
             yield _readable(response, deadline)
         finally:
@@ -179,8 +175,12 @@ def _readable(response: httpx.Response, deadline: float) -> UpstreamAnswer:
     return UpstreamAnswer(response, deadline)
 
 
-def _broken(error: Exception) -> UpstreamError:
-    """Only the kind of fault: messages of foreign errors name hosts and may hold text."""
-    if isinstance(error, httpx.TimeoutException):
-        return UpstreamError("the upstream fell silent", status=504)
-    return UpstreamError(f"the connection to the upstream failed ({type(error).__name__})")
+def _broken(error: Exception, when_late: str) -> UpstreamError:
+    """Only the kind of fault: messages of foreign errors name hosts and may hold text.
+
+    `httpx_aiohttp` makes a timeout of every failed connection; what it came from knows better.
+    """
+    origin = error.__cause__ or error
+    if isinstance(error, TimeoutError) or isinstance(origin, TimeoutError | httpx.TimeoutException):
+        return UpstreamError(f"the upstream {when_late}", status=504)
+    return UpstreamError(f"the connection to the upstream failed ({type(origin).__name__})")
