@@ -18,12 +18,12 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from guardproxy.content import MediaPart, Role, TextPart
 from guardproxy.errors import StreamError
-from guardproxy.policy.config import StreamMode
+from guardproxy.verdict import StreamMode
 
 WINDOW = 1_000
 """Characters of a channel that one judgement sees, about one window of 256 tokens."""
@@ -36,10 +36,11 @@ _LONGEST_VALUE = 128
 
 # The end of a text that may be the beginning of a value which only its next characters make
 # recognisable: an address, a key, a number in groups, an IBAN.
+_BETWEEN = r"(?:[^\S\r\n]|[()./\u2010-\u2015\u2212\ufe58\ufe63\uff08\uff09\uff0d\uff0e-])"
 _UNFINISHED = re.compile(
-    r"(?:[^\s,;!?]+"  # one run without white space
-    r"|(?:[A-Z]{2}\d\d|\+?\(?\d)[\dA-Z]*"  # the beginning of an IBAN or a number, ...
-    r"(?:[ \u00a0().\-/]{1,2}[\dA-Z]{1,5})*[ \u00a0().\-/]{0,2})"  # ... and its groups
+    r"(?:[^\s,;!?\u3001\u3002\uff0c\uff01\uff1b\uff1f]+"  # one run without white space
+    r"|(?:[A-Z]{1,2}\d\d?|[+\uff0b]?[(\uff08]?\d)[\dA-Z]*"  # an IBAN's or a number's beginning, ...
+    rf"(?:{_BETWEEN}{{1,3}}[\dA-Z]{{1,12}})*{_BETWEEN}{{0,3}})"  # ... and its groups
     r"\Z"
 )
 
@@ -71,29 +72,41 @@ class Question:
 
 @dataclass(slots=True)
 class _Channel:
-    """The end of one channel's text. Offsets count characters from the channel's beginning."""
+    """The end of one channel's text. Offsets count characters from the channel's beginning.
+
+    `judged` is how far it was judged by any thresholds, `completed` how far by the policy's own,
+    `settled` how far it may leave. Once `left` it does not go on, as far as one can tell.
+    """
 
     tail: str = ""
     tail_start: int = 0
     end: int = 0
     judged: int = 0
+    completed: int = 0
     settled: int = 0
-    judged_as_partial: bool = False
+    left: bool = False
     new: list[str] = field(default_factory=list)
 
     def add(self, text: str) -> None:
         self.new.append(text)
         self.end += len(text)
+        self.left = False
+
+    def may_leave(self, end: int) -> bool:
+        """Its text up to `end` is judged, and is not the beginning of a value that goes on."""
+        return self.settled >= end or (self.left and self.judged >= end)
 
     def window(self) -> str:
         """The new text with what stood before it."""
         self._join()
         return self.tail[self._window_start() - self.tail_start :]
 
-    def settle(self, covered: int, *, hold_values: bool) -> None:
+    def settle(self, covered: int, *, complete: bool, hold_values: bool) -> None:
         """Moves the marks up to which text is judged and may leave; forgets what is over."""
         self._join()
         self.judged = covered
+        if complete:
+            self.completed = covered
         text = self.tail[: covered - self.tail_start]
         unfinished = _UNFINISHED.search(text, max(0, len(text) - _LONGEST_VALUE))
         kept = len(unfinished.group()) if unfinished and hold_values else 0
@@ -103,8 +116,11 @@ class _Channel:
         self.tail_start = start
 
     def _window_start(self) -> int:
-        """A multiple of the step; never decreases, as neither mark does."""
-        latest = max(0, self.judged - _OVERLAP)
+        """A multiple of the step; never decreases, as neither mark does.
+
+        Nothing is forgotten before the policy's own thresholds have judged it.
+        """
+        latest = max(0, self.completed - _OVERLAP)
         wanted = -(-max(0, self.end - WINDOW) // _STEP) * _STEP
         return min(wanted, latest // _STEP * _STEP)
 
@@ -122,6 +138,10 @@ class StreamGuard:
         hold_values: also hold back the end of a text that may be an unfinished value (a policy
             that blocks personal data wants no half of it to leave).
         partial: thresholds for unfinished text differ, so a last judgement must repeat it.
+
+    Attributes:
+        held_bytes: bytes of events that wait.
+        unjudged: characters that no judgement has covered yet; in live mode their events are gone.
     """
 
     def __init__(
@@ -138,6 +158,7 @@ class StreamGuard:
         self._ended = False
         self._cleared = False
         self.held_bytes = 0
+        self.unjudged = 0
 
     def hold(
         self,
@@ -156,13 +177,27 @@ class StreamGuard:
         for name, text in pieces:
             channel = self._channels.setdefault(name, _Channel())
             channel.add(text)
+            self.unjudged += len(text)
             ends[name] = channel.end
+        self._leave(ends, finished)
         if len(self._channels) > _MOST_CHANNELS:
             raise StreamError("the stream has too many channels")
         self._media.extend(media)
         self._media_end += len(media)
         self._events.append(HeldEvent(raw, tuple(ends.items()), self._media_end, finished))
         self.held_bytes += len(raw)
+
+    def _leave(self, speaking: Collection[str], finished: Iterable[int]) -> None:
+        """A value ends where its choice goes on to another channel, or ends.
+
+        So the last word of some reasoning is not held for as long as the answer takes.
+        """
+        speakers = {name.partition(".")[0] for name in speaking}
+        over = {f"choices[{index}]" for index in finished}
+        for name, channel in self._channels.items():
+            speaker = name.partition(".")[0]
+            if speaker in over or (speaker in speakers and name not in speaking):
+                channel.left = True
 
     def end(self) -> None:
         """Says that no event follows."""
@@ -176,7 +211,7 @@ class StreamGuard:
         partial: list[TextPart] = []
         covers: list[tuple[str, int]] = []
         for name, channel in self._channels.items():
-            if channel.end == channel.judged and not (self._ended and channel.judged_as_partial):
+            if (channel.completed if self._ended else channel.judged) == channel.end:
                 continue
             window = channel.window()
             early = self._partial and not self._ended and len(window) < WINDOW
@@ -191,12 +226,11 @@ class StreamGuard:
         """Says that the question was judged and nothing in it is blocked."""
         self._cleared = True
         self._media_judged = question.media_end
+        complete = {part.path for part in question.complete}
         for name, covered in question.covers:
-            self._channels[name].settle(covered, hold_values=self._hold_values)
-        for part in question.complete:
-            self._channels[part.path].judged_as_partial = False
-        for part in question.partial:
-            self._channels[part.path].judged_as_partial = True
+            channel = self._channels[name]
+            self.unjudged -= covered - channel.judged
+            channel.settle(covered, complete=name in complete, hold_values=self._hold_values)
 
     def release(self) -> list[HeldEvent]:
         """The events that may leave now, in order; each is returned once."""
@@ -217,11 +251,10 @@ class StreamGuard:
             # be a plain 403.
             return False
         return self._media_judged >= event.media_end and all(
-            self._channels[name].settled >= end for name, end in event.ends
+            self._channels[name].may_leave(end) for name, end in event.ends
         )
 
     def _all_judged(self) -> bool:
         return self._media_judged == self._media_end and all(
-            channel.judged == channel.end and not channel.judged_as_partial
-            for channel in self._channels.values()
+            channel.completed == channel.end for channel in self._channels.values()
         )

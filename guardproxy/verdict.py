@@ -27,6 +27,17 @@ class Direction(StrEnum):
     OUTPUT = "output"
 
 
+class StreamMode(StrEnum):
+    """When the text of a stream may leave."""
+
+    HOLD = "hold"
+    """After a verdict covers it."""
+    BUFFER = "buffer"
+    """After the whole answer is judged."""
+    LIVE = "live"
+    """At once; the stream is cut when something is found."""
+
+
 @dataclass(frozen=True, slots=True)
 class CategoryDecision:
     """A category's highest score against its threshold; `path` says where that score stood."""
@@ -106,8 +117,10 @@ class Verdict:
     @property
     def blocked_by_error(self) -> bool:
         """Blocked, and only because something could not be judged."""
-        return not self.blocked_media and self.blocked and not any(
-            result.blocked for result in self.all_results if result.error is None
+        return (
+            not self.blocked_media
+            and self.blocked
+            and not any(result.blocked for result in self.all_results if result.error is None)
         )
 
     @property

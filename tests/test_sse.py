@@ -34,6 +34,9 @@ def one(stream: bytes) -> ServerSentEvent:
 
 
 # An independent, slow reading of the specification: the whole text at once, by regular expression.
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
 def reference(stream: bytes) -> list[Seen]:
     text = stream.decode("utf-8").removeprefix("\ufeff")
     lines = re.split("\r\n|\r|\n", text)
@@ -46,7 +49,8 @@ def reference(stream: bytes) -> list[Seen]:
             blocks[-1].append(line)
     if rest:
         blocks[-1].append(rest)
-    if not blocks[-1]:
+    if not blocks[-1] and stream != BYTE_ORDER_MARK:
+        # A byte order mark alone ends no event, but its bytes must not be lost.
         blocks.pop()
     return [read_block(block) for block in blocks]
 
@@ -75,6 +79,7 @@ STREAMS = [
     pytest.param(b"data: a\r\rdata: b\r\r", id="cr"),
     pytest.param(b"data: a\r\n\rdata: b\n\r\ndata: c\r\r\n", id="mixed"),
     pytest.param(b"\xef\xbb\xbfdata: a\n\n", id="byte order mark"),
+    pytest.param(BYTE_ORDER_MARK, id="byte order mark alone"),
     pytest.param(b"\xef\xbb\xbf\n\ndata: a\n\n", id="byte order mark alone on its line"),
     pytest.param(
         "data: \u2028\u2029\u0085\x0b\x0c\x1c\x1d\x1e é 😀\n\n".encode(), id="no line ends"

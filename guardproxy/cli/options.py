@@ -35,7 +35,8 @@ def settings_from(options: Mapping[str, str | bool | None]) -> Settings:
     Raises:
         click.UsageError: a value cannot be; one line for each.
     """
-    given = {name: value for name, value in options.items() if value is not None}
+    # Whatever they are, the settings check them: as strings here, as in the environment.
+    given: dict[str, Any] = {name: each for name, each in options.items() if each is not None}
     try:
         return Settings(**given)
     except ValidationError as error:

@@ -14,7 +14,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from guardproxy.content import Role
 from guardproxy.policy.taxonomy import V1_CATEGORIES, V1_SOURCES, V2_CATEGORIES
-from guardproxy.verdict import Action
+from guardproxy.verdict import Action, StreamMode
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -114,17 +114,6 @@ class GuardrailConfig(_Strict):
                 "a client library may have dropped an invalid one"
             )
         return self
-
-
-class StreamMode(StrEnum):
-    """When the text of a stream may leave."""
-
-    HOLD = "hold"
-    """After a verdict covers it."""
-    BUFFER = "buffer"
-    """After the whole answer is judged."""
-    LIVE = "live"
-    """At once; the stream is cut when something is found."""
 
 
 class StreamingConfig(_Strict):

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from guardproxy.dialects.base import StreamReader
 from guardproxy.errors import OverloadedError, StreamError, UpstreamError
 from guardproxy.events import Outcome
-from guardproxy.policy.config import Limits, StreamMode
+from guardproxy.policy.config import Limits
 from guardproxy.proxy.budget import ByteAccount
 from guardproxy.proxy.headers import Headers
 from guardproxy.proxy.responses import Sender
@@ -21,7 +21,7 @@ from guardproxy.proxy.trail import Trail
 from guardproxy.proxy.upstream import UpstreamAnswer
 from guardproxy.sse import ServerSentEvent
 from guardproxy.stream_guard import HeldEvent, Question, StreamGuard
-from guardproxy.verdict import Verdict
+from guardproxy.verdict import StreamMode, Verdict
 
 Judge = Callable[[Question], Awaitable[Verdict]]
 
@@ -141,8 +141,9 @@ class StreamRelay:
                 if self._hold(event):
                     return
             await self._let_judge()
-        if decoder.finish() is not None:
-            raise StreamError("the upstream's stream ended within an event")
+        # A last event without its blank line: judged like any other, refused if it is cut.
+        if (rest := decoder.finish()) is not None:
+            self._hold(rest)
 
     def _hold(self, event: ServerSentEvent) -> bool:
         """Hands one event to the guard; whether it is the last."""

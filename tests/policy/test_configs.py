@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from guardproxy.policy.config import PolicyConfig, StreamMode, Unscannable
+from guardproxy.policy.config import PolicyConfig, Unscannable
 from guardproxy.policy.decide import Guardrail, resolve
 from guardproxy.policy.load import load_policy, shipped_policies
 from guardproxy.policy.taxonomy import V2_CATEGORIES
-from guardproxy.verdict import Action
+from guardproxy.verdict import Action, StreamMode
 
 MODEL = Path(__file__).parents[2] / "guardproxy" / "model" / "manifest.yaml"
 DEFAULTS: dict[str, float] = yaml.safe_load(MODEL.read_text())["default_thresholds"]
