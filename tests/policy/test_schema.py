@@ -92,6 +92,21 @@ def test_every_key_and_every_category_is_described() -> None:
     assert set(DESCRIPTIONS) == {*V1_CATEGORIES, *V2_CATEGORIES}
 
 
+def test_the_page_on_policies_names_every_key_and_every_category() -> None:
+    page = (configs_directory().parent / "docs" / "policies.md").read_text(encoding="utf-8")
+    sections = {"": policy_schema(), **_definitions()}
+    keys = {
+        key
+        for name, section in sections.items()
+        for key in section.get("properties", {})
+        if name != "Limits"  # docs/configuration.md has them
+    }
+
+    assert {key for key in keys if key not in page} == set()
+    for category in V2_CATEGORIES:
+        assert f"| `{category}` | {DESCRIPTIONS[category]} |" in page
+
+
 def _definitions() -> dict[str, Any]:
     definitions: dict[str, Any] = json.loads(policy_schema_text())["$defs"]
     return definitions
