@@ -10,10 +10,9 @@ from guardproxy.policy.config import (
     ModerationV1Config,
     ModerationV2Config,
     PolicyConfig,
-    StreamMode,
     Unscannable,
 )
-from guardproxy.verdict import Action
+from guardproxy.verdict import Action, StreamMode
 
 MINIMAL = {"name": "x", "input": [{"moderation_llm_v2": {}}], "output": []}
 
