@@ -1,0 +1,321 @@
+"""What passes goes out in order, once, and never before it was judged."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import phonenumbers
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+)
+
+from guardproxy.content import MediaKind, MediaPart, Role
+from guardproxy.errors import StreamError
+from guardproxy.stream_guard import _LONGEST_VALUE, _OVERLAP, WINDOW, Question, StreamGuard
+from guardproxy.verdict import StreamMode
+
+CONTENT, REASONING, OTHER = "choices[0].content", "choices[0].reasoning", "choices[1].content"
+CHANNELS = (CONTENT, REASONING, OTHER, "$.source")
+PICTURE = MediaPart(Role.ASSISTANT, MediaKind.IMAGE, "choices[0]", 10)
+LONG = st.integers(0, 1_500).map(lambda size: "word " * (size // 5))
+TEXTS = st.text("ab 1+@.é\n", max_size=12) | LONG
+PIECES = st.lists(st.tuples(st.sampled_from(CHANNELS), TEXTS), max_size=3)
+
+
+class AnyStream(RuleBasedStateMachine):
+    """Feeds, asks, judges and releases at random moments, and remembers what was shown to whom."""
+
+    @initialize(mode=st.sampled_from(StreamMode), hold_values=st.booleans(), partial=st.booleans())
+    def begin(self, mode: StreamMode, hold_values: bool, partial: bool) -> None:
+        self.mode, self.partial = mode, partial
+        self.guard = StreamGuard(mode, hold_values=hold_values, partial=partial)
+        self.said = dict.fromkeys(CHANNELS, "")
+        self.shown = dict.fromkeys(CHANNELS, 0)
+        self.completed = dict.fromkeys(CHANNELS, 0)
+        self.media_said = self.media_shown = 0
+        self.waiting: list[tuple[bytes, dict[str, int], int]] = []
+        self.asked: Question | None = None
+        self.characters_shown = 0
+        self.questions = 0
+        self.ended = False
+
+    @precondition(lambda self: not self.ended)
+    @rule(pieces=PIECES, pictures=st.integers(0, 1), finished=st.sampled_from([(), (), (0,), (1,)]))
+    def hold(self, pieces: list[tuple[str, str]], pictures: int, finished: tuple[int, ...]) -> None:
+        raw = b"event %d" % len(self.waiting)
+        for name, text in pieces:
+            self.said[name] += text
+        self.media_said += pictures
+        ends = {name: len(self.said[name]) for name, _ in pieces}
+        self.waiting.append((raw, ends, self.media_said))
+        self.guard.hold(raw, pieces, media=[PICTURE] * pictures, finished=finished)
+
+    @precondition(lambda self: self.asked is None)
+    @rule()
+    def ask(self) -> None:
+        self.asked = self.guard.question()
+        if self.asked is None:
+            return
+        self.questions += 1
+        parts = {part.path: part.text for part in (*self.asked.complete, *self.asked.partial)}
+        assert parts.keys() == dict(self.asked.covers).keys()
+        for name, covered in self.asked.covers:
+            text = parts[name]
+            assert covered == len(self.said[name])
+            assert self.said[name].endswith(text)
+            assert covered - len(text) <= max(0, self.shown[name] - _OVERLAP)
+            self.characters_shown += len(text)
+        assert self.asked.media_end == self.media_said
+        assert len(self.asked.media) == self.media_said - self.media_shown
+
+    @precondition(lambda self: self.asked is not None)
+    @rule()
+    def judge(self) -> None:
+        assert self.asked is not None
+        self.guard.passed(self.asked)
+        for name, covered in self.asked.covers:
+            self.shown[name] = covered
+        for part in self.asked.complete:
+            covered = dict(self.asked.covers)[part.path]
+            # A gap before what the policy's own thresholds judged would never be judged by them.
+            assert covered - len(part.text) <= self.completed[part.path]
+            self.completed[part.path] = covered
+        self.media_shown = self.asked.media_end
+        self.asked = None
+
+    @rule()
+    def release(self) -> None:
+        for event in self.guard.release():
+            raw, ends, media = self.waiting.pop(0)
+            assert event.raw == raw
+            if self.mode is not StreamMode.LIVE:
+                assert all(self.shown[name] >= end for name, end in ends.items())
+                assert self.media_shown >= media
+            if self.mode is StreamMode.BUFFER:
+                assert self.ended
+
+    @rule()
+    def end(self) -> None:
+        self.guard.end()
+        self.ended = True
+
+    @invariant()
+    def memory_is_bounded(self) -> None:
+        if not hasattr(self, "guard") or self.mode is StreamMode.BUFFER:
+            return
+        for channel in self.guard._channels.values():
+            held = len(channel.tail) + sum(map(len, channel.new))
+            unjudged = channel.end - channel.judged
+            assert held <= 2 * WINDOW + max(unjudged, 1_500)
+
+    def teardown(self) -> None:
+        if not hasattr(self, "guard"):
+            return
+        if self.asked is not None:
+            self.judge()
+        self.end()
+        self.ask()
+        while self.asked is not None:
+            self.judge()
+            self.ask()
+        self.release()
+        assert not self.waiting
+        assert self.guard.held_bytes == 0
+        assert self.guard.unjudged == 0
+        assert all(len(text) == self.completed[name] for name, text in self.said.items())
+
+
+TestAnyStream = AnyStream.TestCase
+TestAnyStream.settings = settings(max_examples=150, stateful_step_count=40)
+
+
+def run(guard: StreamGuard, pieces: list[str], channel: str = CONTENT) -> list[int]:
+    """Feeds pieces one by one, each judged at once; characters that have left after each."""
+    left, gone = [], 0
+    for piece in pieces:
+        guard.hold(piece.encode(), [(channel, piece)])
+        if (question := guard.question()) is not None:
+            guard.passed(question)
+        gone += sum(len(event.raw.decode()) for event in guard.release())
+        left.append(gone)
+    return left
+
+
+def cut(draw: st.DrawFn, text: str) -> list[str]:
+    places = draw(st.lists(st.integers(1, len(text)), max_size=12, unique=True))
+    return [text[a:b] for a, b in pairwise(sorted({0, len(text), *places}))]
+
+
+def phone_numbers() -> list[str]:
+    formats = (
+        phonenumbers.PhoneNumberFormat.INTERNATIONAL,
+        phonenumbers.PhoneNumberFormat.NATIONAL,
+        phonenumbers.PhoneNumberFormat.E164,
+    )
+    examples = [phonenumbers.example_number(region) for region in phonenumbers.SUPPORTED_REGIONS]
+    return sorted(
+        {
+            phonenumbers.format_number(number, form)
+            for number in examples
+            if number
+            for form in formats
+        }
+    )
+
+
+VALUES = (
+    "anna.schmidt+news@mail.beispiel.de",
+    "4111 1111 1111 1111",
+    "4111-1111-1111-1111",
+    "3714\u00a0496353\u00a098431",
+    "DE89 3704 0044 0532 0130 00",
+    "GB29 NWBK 6016 1331 9268 19",
+    "MT84 MALT 0110 0001 2345 MTLC AST0 01S",
+    "AKIAIOSFODNN7EXAMPLE",
+    "sk-proj-" + "Ab3dEf6h" * 14,
+    "+49 (0) 30 / 1234 5678",
+    "030 12345678",
+    "+33\u202f6\u202f12\u202f34\u202f56\u202f78",
+    "\uff0b49 30 1234567",
+    "078-05-1120",
+    "2001:0db8:85a3:0000:0000:8a2e:0370:7334",
+    *phone_numbers(),
+)
+
+
+@settings(max_examples=1_000)
+@given(data=st.data(), value=st.sampled_from(VALUES))
+def test_no_beginning_of_a_value_leaves_while_it_grows(data: st.DataObject, value: str) -> None:
+    before = data.draw(st.sampled_from(["", "Write to ", "In 2024, call\n", "a" * 1_200 + " "]))
+    after = data.draw(st.sampled_from([" please", "; thanks", ", or so it is said", "\nBye"]))
+    text = before + value + after
+    pieces = data.draw(st.composite(lambda draw: cut(draw, text))())
+    start, end = len(before), len(before) + len(value)
+
+    left = run(StreamGuard(StreamMode.HOLD, hold_values=True), pieces)
+
+    fed = 0
+    for piece, gone in zip(pieces, left, strict=True):
+        fed += len(piece)
+        assert gone <= start or fed > end, (text[:fed], gone)
+
+
+@pytest.mark.parametrize("character", ["a", "界", "."])
+def test_what_is_longer_than_any_value_is_let_go(character: str) -> None:
+    left = run(StreamGuard(StreamMode.HOLD, hold_values=True), [character] * 1_000)
+
+    assert left[-1] == 1_000 - _LONGEST_VALUE
+
+
+def test_a_full_stop_of_a_script_without_spaces_ends_a_value() -> None:
+    assert run(StreamGuard(StreamMode.HOLD, hold_values=True), ["你好", "世界。"])[-1] == 5
+
+
+@pytest.mark.parametrize("partial", [False, True])
+def test_memory_and_work_grow_with_the_answer_alone(partial: bool) -> None:
+    guard = StreamGuard(StreamMode.HOLD, partial=partial)
+    shown = most = 0
+    for number in range(10_000):
+        text = f"{number:05} " + "lorem ipsum dolor sit amet, consectetur " * 2 + "adipiscing eli"
+        guard.hold(text.encode(), [(CONTENT, text)])
+        question = guard.question()
+        assert question is not None
+        shown += sum(len(part.text) for part in (*question.complete, *question.partial))
+        guard.passed(question)
+        guard.release()
+        most = max(most, len(guard._channels[CONTENT].tail))
+
+    assert most <= 2 * WINDOW
+    assert shown <= 1_000_000 * 2 * WINDOW / 100
+
+
+def test_a_beginning_without_text_waits_for_the_first_judgement() -> None:
+    guard = StreamGuard(StreamMode.HOLD)
+    guard.hold(b"role", [])
+
+    assert guard.question() is None
+    assert guard.release() == []
+
+
+def test_a_stream_without_text_leaves_at_its_end() -> None:
+    guard = StreamGuard(StreamMode.HOLD)
+    guard.hold(b"role", [])
+    guard.end()
+
+    assert [event.raw for event in guard.release()] == [b"role"]
+
+
+def test_the_last_word_of_a_channel_leaves_when_its_choice_goes_on_elsewhere() -> None:
+    guard = StreamGuard(StreamMode.HOLD, hold_values=True)
+
+    assert run(guard, ["So I think."], REASONING) == [0]
+    assert run(guard, ["It is "], CONTENT) == [17]
+
+
+def test_another_choice_does_not_end_a_value() -> None:
+    guard = StreamGuard(StreamMode.HOLD, hold_values=True)
+
+    assert run(guard, ["anna@exam"], CONTENT) == [0]
+    assert run(guard, ["It is "], OTHER) == [0]
+    assert run(guard, ["ple.org "], CONTENT) == [23]
+
+
+def test_the_last_word_of_a_choice_leaves_when_it_ends() -> None:
+    guard = StreamGuard(StreamMode.HOLD, hold_values=True)
+    run(guard, ["sunny"])
+    guard.hold(b"stop", [], finished=(0,))
+
+    assert [event.raw for event in guard.release()] == [b"sunny", b"stop"]
+
+
+def test_a_beginning_is_judged_by_the_policy_before_it_is_forgotten() -> None:
+    guard = StreamGuard(StreamMode.HOLD, partial=True)
+    complete = []
+    for text in ("a" * (WINDOW - 10), "b" * 20, "c"):
+        guard.hold(b"", [(CONTENT, text)])
+        question = guard.question()
+        assert question is not None
+        complete += [part.text[0] for part in question.complete]
+        guard.passed(question)
+
+    assert complete == ["a"]
+
+
+def test_the_end_of_an_answer_is_judged_again_by_the_policy() -> None:
+    guard = StreamGuard(StreamMode.HOLD, partial=True)
+    guard.hold(b"x", [(CONTENT, "It is sunny.")])
+    early = guard.question()
+    assert early is not None
+    assert not early.complete
+    guard.passed(early)
+    guard.end()
+
+    last = guard.question()
+
+    assert last is not None
+    assert [part.text for part in last.complete] == ["It is sunny."]
+    assert guard.question() is not None
+    guard.passed(last)
+    assert guard.question() is None
+
+
+def test_a_stream_with_too_many_channels_is_refused() -> None:
+    guard = StreamGuard(StreamMode.HOLD)
+
+    with pytest.raises(StreamError, match="channels"):
+        guard.hold(b"x", [(f"$.{number}", "x") for number in range(1_000)])
+
+
+def test_what_waits_for_a_judgement_is_counted_in_live_mode_too() -> None:
+    guard = StreamGuard(StreamMode.LIVE)
+    guard.hold(b"x", [(CONTENT, "It is sunny.")])
+
+    assert len(guard.release()) == 1
+    assert (guard.held_bytes, guard.unjudged) == (0, 12)
