@@ -121,9 +121,12 @@ def _program() -> str:
 
 
 async def _until_terminated() -> None:
-    ended = asyncio.Event()
     loop = asyncio.get_running_loop()
-    # Windows has no such handlers; Ctrl-C ends the demo there, too.
-    with suppress(NotImplementedError):
-        loop.add_signal_handler(signal.SIGTERM, ended.set)
-    await ended.wait()
+    terminated = asyncio.Event()
+
+    def notice(*_: object) -> None:
+        loop.call_soon_threadsafe(terminated.set)
+
+    # Not a handler of the loop's: Windows has none.
+    signal.signal(signal.SIGTERM, notice)
+    await terminated.wait()
