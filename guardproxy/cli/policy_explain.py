@@ -28,7 +28,7 @@ from guardproxy.guard import Guard, Guardrails
 from guardproxy.policy.active import ActivePolicy, activate
 from guardproxy.policy.config import InlineHandling, PolicyConfig
 from guardproxy.policy.decide import resolve
-from guardproxy.policy.explain import Decision, Row, explain, explain_media, number
+from guardproxy.policy.explain import Decision, Row, explain, explain_media
 from guardproxy.policy.inline import read_inline
 from guardproxy.policy.load import resolve_policy
 from guardproxy.policy.scope import select, split_media
@@ -153,7 +153,7 @@ def _json(report: Report) -> str:
 def _show(report: Report) -> None:
     console = Console(width=None if sys.stdout.isatty() else _PIPED_WIDTH)
     for entry, rows in groupby(report.rows, key=lambda row: row.entry):
-        console.print(_table(entry, list(rows)))
+        _print_entry(console, entry, list(rows))
     if not report.rows:
         console.print(f"The policy has no entries for the {report.direction}.")
     if report.exempt_characters:
@@ -161,22 +161,24 @@ def _show(report: Report) -> None:
     console.print(Text(_conclusion(report), style="bold"))
 
 
+def _print_entry(console: Console, entry: str, rows: Sequence[Row]) -> None:
+    console.print(_table(entry, [row for row in rows if not row.unevaluated]))
+    if unevaluated := [row.category for row in rows if row.unevaluated]:
+        console.print(f"  Not evaluated (ignore_other_categories): {', '.join(unevaluated)}.")
+    for row in rows:
+        if row.decision in _STYLES and row.path:
+            console.print(Text(f"  {row.category}: {row.path}"))
+    console.print()
+
+
 def _table(entry: str, rows: Sequence[Row]) -> Table:
     table = Table(title=entry, title_justify="left", box=box.SIMPLE)
     table.add_column("category", no_wrap=True)
-    table.add_column("score", justify="right", no_wrap=True)
-    table.add_column("threshold", justify="right", no_wrap=True)
     table.add_column("decision", no_wrap=True)
-    table.add_column("why", overflow="fold")
-    table.add_column("where", overflow="fold")
+    table.add_column("why")
     for row in rows:
-        cells = (row.category, _number(row.score), _number(row.threshold), row.decision, row.why)
-        table.add_row(*cells, Text(row.path), style=_STYLES.get(row.decision))
+        table.add_row(row.category, row.decision, row.why, style=_STYLES.get(row.decision))
     return table
-
-
-def _number(value: float | None) -> str:
-    return "" if value is None else number(value)
 
 
 def _conclusion(report: Report) -> str:

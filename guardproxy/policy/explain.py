@@ -44,6 +44,11 @@ class Row:
     path: str
     why: str
 
+    @property
+    def unevaluated(self) -> bool:
+        """The entry leaves its category out."""
+        return self.decision is Decision.OFF and self.threshold is None
+
 
 def explain(
     place: str, guardrails: Sequence[Guardrail], results: Sequence[GuardrailResult]
@@ -106,7 +111,7 @@ def _decided(entry: str, category: str, decision: CategoryDecision, action: Acti
         outcome = Decision.BLOCK if action is Action.BLOCK else Decision.REPORT
         why = f"{number(score)} > {number(decision.threshold)}: violated, action {action}"
     elif decision.threshold >= 1:
-        outcome, why = Decision.OFF, _SWITCHED_OFF
+        outcome, why = Decision.OFF, f"{number(score)}, {_SWITCHED_OFF}"
     else:
         outcome = Decision.PASSES
         why = f"{number(score)} is not above {number(decision.threshold)}"

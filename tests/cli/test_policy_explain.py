@@ -55,6 +55,13 @@ def test_explain_for_programs_is_json() -> None:
     }  # fmt: skip
 
 
+def test_explain_names_what_is_not_evaluated_in_one_line() -> None:
+    result = guardproxy("explain", "pii-only", "--text", HARMLESS)
+
+    (line,) = [line for line in result.stdout.splitlines() if "Not evaluated" in line]
+    assert line.count(",") == 9
+
+
 def ask(**more: object) -> str:
     return json.dumps({"model": "m", "messages": [{"role": "user", "content": HARMLESS}]} | more)
 
@@ -72,7 +79,7 @@ def test_explain_reads_a_request_with_media_and_the_callers_entries(tmp_path: Pa
     assert result.exit_code == 0
     assert "guardrails[0].moderation_llm_v1" in result.stdout
     assert "cannot be read; the policy says flag" in result.stdout
-    assert "messages[0].content[0]" in result.stdout
+    assert "unscannable: messages[0].content[1]" in result.stdout
     assert result.stdout.splitlines()[-1].endswith(": passes, with 1 mark(s)")
 
 

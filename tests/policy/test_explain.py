@@ -49,7 +49,7 @@ def test_a_violation_says_score_threshold_action_and_place() -> None:
         (
             {"custom_category_thresholds": {"pii": 1}},
             Decision.OFF,
-            "threshold 1: switched off",
+            "0.91, threshold 1: switched off",
         ),
         (
             {"custom_category_thresholds": {"law": 0.5}, "ignore_other_categories": True},
@@ -64,6 +64,20 @@ def test_what_does_not_block_says_why_not(
     row = rows({"moderation_llm_v2": config})["pii"]
 
     assert (row.decision, row.why) == (decision, why)
+
+
+def test_what_is_not_evaluated_is_told_from_what_is_switched_off() -> None:
+    thresholds = {"law": 0.5, "health": 1}
+    shown = rows(
+        {
+            "moderation_llm_v2": {
+                "custom_category_thresholds": thresholds,
+                "ignore_other_categories": True,
+            }
+        }
+    )
+
+    assert {name for name, row in shown.items() if not row.unevaluated} == set(thresholds)
 
 
 def test_every_category_of_the_version_has_a_row() -> None:
