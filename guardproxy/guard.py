@@ -19,7 +19,7 @@ from guardproxy.policy.decide import (
     raise_thresholds,
 )
 from guardproxy.policy.scope import MediaSplit
-from guardproxy.verdict import Direction, Scores, Verdict
+from guardproxy.verdict import Direction, GuardrailResult, Scores, Verdict
 
 logger = logging.getLogger(__name__)
 
@@ -126,14 +126,31 @@ class Guard:
             return Verdict((), (), media.blocked, media.flagged)
         operator, inline = guardrails.operator, guardrails.inline
         try:
-            scores = await self._classify(texts) if texts else []
-            judged = [(part.path, each) for part, each in zip(texts, scores, strict=False)]
-            # Inside the try: a score that is missing or no probability is a failure, too.
-            results, inline_results = decide(operator, judged), decide(inline, judged)
+            results, inline_results = await self._decide(texts, guardrails)
         except ClassifierError as error:
             results = decide_without_scores(operator, error.reason)
             inline_results = decide_without_scores(inline, error.reason)
         return Verdict(results, inline_results, media.blocked, media.flagged)
+
+    async def _decide(
+        self, texts: Sequence[TextPart], guardrails: Guardrails
+    ) -> tuple[tuple[GuardrailResult, ...], tuple[GuardrailResult, ...]]:
+        """The operator's results and the caller's.
+
+        Raises:
+            ClassifierError: whatever went wrong; a score that is missing or no probability, too.
+        """
+        try:
+            scores = await self._classify(texts) if texts else []
+            # Strict: scores that are fewer or more than the texts belong to nobody knows which.
+            judged = [(part.path, each) for part, each in zip(texts, scores, strict=True)]
+            return decide(guardrails.operator, judged), decide(guardrails.inline, judged)
+        except ClassifierError:
+            raise
+        except Exception as error:
+            # Only the type: the message of a foreign error may hold the text.
+            logger.error("classifier failed: %s", type(error).__name__)  # noqa: TRY400 - see above
+            raise ClassifierError("the classifier failed") from error
 
     async def _classify(self, texts: Sequence[TextPart]) -> list[Scores]:
         if self._classifier is None:
@@ -141,18 +158,9 @@ class Guard:
         passages = _passages(texts, self._classifier.context_characters)
         try:
             async with asyncio.timeout(self._deadline):
-                scores = await self._classifier.classify(passages)
+                return await self._classifier.classify(passages)
         except TimeoutError as error:
             raise ClassifierDeadline("the judgement took too long") from error
-        except ClassifierError:
-            raise
-        except Exception as error:
-            # Only the type: the message of a foreign error may hold the text.
-            logger.error("classifier failed: %s", type(error).__name__)  # noqa: TRY400 - see above
-            raise ClassifierError("the classifier failed") from error
-        if len(scores) != len(passages):
-            raise ClassifierError("the classifier lost a text")
-        return scores
 
 
 def _passages(texts: Sequence[TextPart], context_characters: int) -> list[Passage]:
