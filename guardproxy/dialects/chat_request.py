@@ -101,10 +101,13 @@ class _RequestReader:
             self._message(message, f"messages[{index}]")
         if isinstance(prediction := body.get("prediction"), dict):
             self._content(prediction.get("content"), Role.ASSISTANT, "prediction.content")
-            self._rest(left_over(prediction, {"content"}), Role.ASSISTANT, "prediction")
+            beside = left_over(prediction, {"content"})
+            structure = fields.PREDICTION_STRUCTURE
+            self._rest(beside, Role.ASSISTANT, "prediction", structure=structure)
         elif prediction is not None:
             self._rest(prediction, Role.ASSISTANT, "prediction")
-        self._rest(left_over(body, _READ_APART), Role.UNKNOWN, "$")
+        rest = left_over(body, _READ_APART)
+        self._rest(rest, Role.UNKNOWN, "$", structure=fields.REQUEST_STRUCTURE)
 
     def _definitions(self, body: Mapping[str, JsonValue]) -> None:
         for field in ("tools", "functions"):
