@@ -349,14 +349,14 @@ def ask(text: str = "What is the weather?", **more: object) -> bytes:
     ).encode()
 
 
-def read_answer(connection: socket.socket) -> RawAnswer:
+def read_answer(connection: socket.socket, method: str = "POST") -> RawAnswer:
     """The next answer on a connection."""
-    response = http.client.HTTPResponse(connection)
-    try:
-        response.begin()
-        body = response.read()
-    except (http.client.BadStatusLine, ConnectionError):
-        return RawAnswer(0, [], b"")
+    with contextlib.closing(http.client.HTTPResponse(connection, method=method)) as response:
+        try:
+            response.begin()
+            body = response.read()
+        except (http.client.BadStatusLine, ConnectionError):
+            return RawAnswer(0, [], b"")
     headers = [(k.lower().encode(), v.encode("latin-1")) for k, v in response.getheaders()]
     return RawAnswer(response.status, headers, body)
 
@@ -366,7 +366,7 @@ def send(url: str, data: bytes) -> RawAnswer:
     with connect(url) as connection:
         with contextlib.suppress(ConnectionError):
             connection.sendall(data)
-        return read_answer(connection)
+        return read_answer(connection, data.split(b" ", 1)[0].decode("latin-1"))
 
 
 def post(url: str, body: bytes, **how: Any) -> RawAnswer:  # noqa: ANN401 - as request_bytes
