@@ -1,18 +1,25 @@
-"""The tables of docs/configuration.md, made from the code. `make docs` writes them."""
+"""The tables of the documents, made from the code. `make docs` writes them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import Enum
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 from pydantic.fields import FieldInfo
 
+from guardproxy.app import MODERATION_PATHS
+from guardproxy.dialects.chat_completions import ChatCompletions
+from guardproxy.dialects.coverage import CHAT_FIELDS, Row, Side, coverage
+from guardproxy.dialects.routes import GUARDED
 from guardproxy.policy.config import Limits
+from guardproxy.proxy.doors import NOT_COVERED
 from guardproxy.settings import Settings
 
-CONFIGURATION = Path(__file__).parent.parent / "docs" / "configuration.md"
+PAGES = sorted((Path(__file__).parent.parent / "docs").glob("*.md"))
 
 KIB, MIB = 1024, 1024 * 1024
 
@@ -76,16 +83,61 @@ def limits_table() -> str:
     return "\n".join(["| key | bounds | unit | default |", "|---|---|---|---|", *rows])
 
 
+def routes_table() -> str:
+    passed = [("GET", "/v1/models", "passed: names of models")]
+    guarded = [("POST", path, f"guarded, as `{each.name}`") for path, each in GUARDED.items()]
+    served = [("POST", path, "served here, judged") for path in MODERATION_PATHS]
+    own = [("GET", path, "served here") for path in ("/healthz", "/readyz", "/metrics")]
+    refused = [("any", path, f"refused: {name}") for path, name in NOT_COVERED.items()]
+    other = [("any", "any other", "refused, unless the policy lists it: then judged as raw text")]
+    rows = [
+        f"| {method} | {f'`{path}`' if path.startswith('/') else path} | {what} |"
+        for method, path, what in (*guarded, *passed, *served, *own, *refused, *other)
+    ]
+    return "\n".join(["| method | route | what becomes of it |", "|---|---|---|", *rows])
+
+
+@cache
+def _coverage() -> Mapping[Side, Sequence[Row]]:
+    rows = list(coverage(ChatCompletions(), CHAT_FIELDS))
+    return {side: [row for row in rows if row.side is side] for side in Side}
+
+
+def fields_table(side: Side) -> str:
+    rows = (f"| `{row.field}` | {row.treatment} |" for row in _coverage()[side])
+    return "\n".join([f"| field of a {side} | treatment |", "|---|---|", *rows])
+
+
+TABLES: Mapping[str, Callable[[], str]] = {
+    "settings": settings_table,
+    "limits": limits_table,
+    "routes": routes_table,
+    "request": partial(fields_table, Side.REQUEST),
+    "answer": partial(fields_table, Side.ANSWER),
+    "event": partial(fields_table, Side.EVENT),
+}
+_TABLE = re.compile(
+    r"(?P<opening><!-- table: (?P<name>\w+) -->\n).*?(?P<closing><!-- end of table -->)", re.DOTALL
+)
+
+
+def tables_in(page: str) -> list[str]:
+    """The names of the tables that a page has a place for."""
+    return [match["name"] for match in _TABLE.finditer(page)]
+
+
 def rendered(page: str) -> str:
     """The page with its tables made anew, between the comments that mark them."""
-    for name, table in (("settings", settings_table()), ("limits", limits_table())):
-        opening, found, rest = page.partition(f"<!-- table: {name} -->\n")
-        _, closed, after = rest.partition("<!-- end of table -->")
-        if not (found and closed):
-            raise ValueError(f"docs/configuration.md has no mark for the table {name!r}")
-        page = f"{opening}{found}\n{table}\n\n{closed}{after}"
-    return page
+    return _TABLE.sub(_filled, page)
+
+
+def _filled(place: re.Match[str]) -> str:
+    # A page may have tables that another test compares with the code.
+    if (table := TABLES.get(place["name"])) is None:
+        return place[0]
+    return f"{place['opening']}\n{table()}\n\n{place['closing']}"
 
 
 if __name__ == "__main__":
-    CONFIGURATION.write_text(rendered(CONFIGURATION.read_text(encoding="utf-8")), encoding="utf-8")
+    for file in PAGES:
+        file.write_text(rendered(file.read_text(encoding="utf-8")), encoding="utf-8")

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from guardproxy.cli import main
 from guardproxy.settings import Settings
-from tests.tables import CONFIGURATION, rendered
+from tests.tables import PAGES, TABLES, rendered, tables_in
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "guardproxy"
@@ -121,14 +121,21 @@ def test_what_silences_a_checker_has_a_code_and_a_reason(module: Path) -> None:
             )
 
 
-def test_the_configuration_page_is_what_the_code_says() -> None:
-    page = CONFIGURATION.read_text(encoding="utf-8")
+@pytest.mark.parametrize("file", PAGES, ids=lambda file: file.name)
+def test_the_tables_of_a_page_are_what_the_code_says(file: Path) -> None:
+    page = file.read_text(encoding="utf-8")
 
-    assert page == rendered(page), "docs/configuration.md is out of date: run `make docs`"
+    assert page == rendered(page), f"docs/{file.name} is out of date: run `make docs`"
+
+
+def test_every_table_has_its_place() -> None:
+    placed = {name for file in PAGES for name in tables_in(file.read_text(encoding="utf-8"))}
+
+    assert TABLES.keys() <= placed
 
 
 def test_every_setting_is_documented() -> None:
-    page = CONFIGURATION.read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
     missing = [f for f in Settings.model_fields if f"`GUARDPROXY_{f.upper()}`" not in page]
 
     assert not missing
