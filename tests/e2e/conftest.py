@@ -48,14 +48,16 @@ def proxying(
     api: ScriptedUpstream,
     *,
     classifier: Classifier | None = None,
+    embedded: bool = False,
     policy: str | None = None,
     **settings: object,
 ) -> Iterator[Proxy]:
-    """A proxy in front of `api`, with a classifier that looks for words unless one is given."""
+    """A proxy in front of `api`, with a classifier that looks for words unless told otherwise."""
     given: dict[str, object] = {"shutdown_timeout": 1, "cache_entries": 0, **settings}
     chosen = Settings.model_validate({"upstream": api.url, "policy": policy, **given})
     listener = Listener()
-    app = Application(chosen, classifier=classifier or KeywordClassifier(), observer=listener)
+    judge = None if embedded else classifier or KeywordClassifier()
+    app = Application(chosen, classifier=judge, observer=listener)
     with served(app, chosen) as url:
         yield Proxy(url, api, listener)
 
