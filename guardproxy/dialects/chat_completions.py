@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 
-from guardproxy.content import Role, TextPart
 from guardproxy.dialects import chat_request, openai_shape
+from guardproxy.dialects.answer_reader import DONE, read_whole, say_frame, value_of
 from guardproxy.dialects.base import Answered, Asked, EventRead, Fault, Refusal
 from guardproxy.dialects.chat_said import Said, continued, read_choice
-from guardproxy.dialects.leaves import (
-    JSON_BEGINNINGS,
-    is_json,
-    is_token,
-    left_over,
-    plain_text,
-    unfolded,
-)
-from guardproxy.errors import RequestError, StreamError, UpstreamError
+from guardproxy.dialects.leaves import is_token, left_over
+from guardproxy.errors import StreamError, UpstreamError
 from guardproxy.policy import guardrail_body
 from guardproxy.policy.config import Limits
 from guardproxy.sse import EventDecoder, ServerSentEvent
-from guardproxy.strict_json import JsonValue, read
+from guardproxy.strict_json import JsonValue
 from guardproxy.verdict import Verdict
-
-_DONE = "[DONE]"
 
 
 class ChatCompletions:
@@ -35,18 +26,7 @@ class ChatCompletions:
         return chat_request.read_request(body, limits)
 
     def read_answer(self, body: bytes, limits: Limits) -> Answered:
-        if not body.strip():
-            return Answered(())
-        if not is_json(body):
-            return Answered((TextPart(Role.ASSISTANT, plain_text(body), "$"),))
-        try:
-            # Log probabilities make many members; the size of the body bounds them.
-            value = read(body, depth=limits.json_depth, members=limits.answer_bytes)
-        except RequestError as error:
-            raise UpstreamError(f"the answer cannot be read safely: {error.code}") from error
-        said = Said()
-        _read_body(value, limits, said)
-        return Answered(tuple(_texts(said)), tuple(said.media))
+        return read_whole(body, limits, lambda value: _said(value, limits))
 
     def is_stream(self, content_type: str) -> bool:
         return content_type == "text/event-stream"
@@ -62,12 +42,26 @@ class ChatCompletions:
 
 
 class ChatStream:
-    """Reads one stream of chunks; fits `StreamReader`."""
+    """Reads one stream of chunks; fits `StreamReader`.
+
+    Args:
+        limits: the policy's.
+        kind: what the chunks call themselves in `object`.
+        silent: the member of a choice that says nothing.
+    """
 
     keep_alive = b": keep-alive\n\n"
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(
+        self,
+        limits: Limits,
+        *,
+        kind: str = "chat.completion.chunk",
+        silent: tuple[str, JsonValue] = ("delta", {}),
+    ) -> None:
         self._limits = limits
+        self._kind = kind
+        self._silent = silent
         self._head: dict[str, JsonValue] = {"id": "", "created": 0, "model": ""}
         self._choices: set[int] = set()
         self._rest: dict[str, str] = {}
@@ -77,21 +71,15 @@ class ChatStream:
 
     def read(self, event: ServerSentEvent) -> EventRead:
         said = Said()
-        # Comments, ids and event names go on as they came, so they are judged as well.
-        said.say("sse", "\n".join((*event.extra, event.event)).strip("\n"))
+        say_frame(event, said)
         data = event.data
-        if data is None or data.strip() == _DONE:
+        if data is None or data.strip() == DONE:
             return EventRead(tuple(said.pieces), last=data is not None)
-        if data.lstrip()[:1] not in JSON_BEGINNINGS:
-            said.say("raw", data + "\n")
-            return EventRead(tuple(said.pieces))
+        value = value_of(data, self._limits, said)
         try:
-            value = read(
-                data.encode(), depth=self._limits.json_depth, members=self._limits.event_bytes
-            )
             _read_body(value, self._limits, said)
             finished = self._remember(value)
-        except (RequestError, UpstreamError) as error:
+        except UpstreamError as error:
             raise StreamError("an event of the stream cannot be read safely") from error
         return EventRead(tuple(continued(said, self._rest)), tuple(said.media), finished)
 
@@ -99,17 +87,18 @@ class ChatStream:
         still_open = sorted((self._choices or {0}) - set(finished)) or [max(self._choices or {0})]
         chunk: dict[str, object] = {
             **self._head,
-            "object": "chat.completion.chunk",
-            "choices": [
-                {"index": index, "delta": {}, "logprobs": None, "finish_reason": "content_filter"}
-                for index in still_open
-            ],
+            "object": self._kind,
+            "choices": [self._filtered(index) for index in still_open],
             "guardrails": guardrail_body.block_summary(verdict),
         }
-        return openai_shape.event(chunk) + b"data: [DONE]\n\n"
+        return openai_shape.event(chunk) + f"data: {DONE}\n\n".encode()
 
     def failed(self, message: str) -> bytes:
         return openai_shape.stream_fault(message)
+
+    def _filtered(self, index: int) -> dict[str, JsonValue]:
+        name, nothing = self._silent
+        return {"index": index, name: nothing, "logprobs": None, "finish_reason": "content_filter"}
 
     def _remember(self, value: JsonValue) -> tuple[int, ...]:
         """Keeps what our own last chunk needs; returns the choices that end here."""
@@ -128,6 +117,12 @@ class ChatStream:
         return tuple(finished)
 
 
+def _said(value: JsonValue, limits: Limits) -> Said:
+    said = Said()
+    _read_body(value, limits, said)
+    return said
+
+
 def _read_body(value: JsonValue, limits: Limits, said: Said) -> None:
     if not isinstance(value, dict):
         said.say_rest("$", value)
@@ -135,23 +130,6 @@ def _read_body(value: JsonValue, limits: Limits, said: Said) -> None:
     for position, choice in enumerate(_choices(value)):
         read_choice(choice, _index(choice, position, limits), said)
     said.say_rest("$", left_over(value, {"choices"}))
-
-
-def _texts(said: Said) -> Iterator[TextPart]:
-    """One text per channel: what continues a channel belongs to one text, wherever it stands.
-
-    What stands in fields nobody knows is one text per place; JSON in a string is read as well.
-    """
-    spoken: dict[str, list[str]] = {}
-    for piece in said.pieces:
-        spoken.setdefault(piece.channel, []).append(piece.text)
-    texts = {channel: "".join(pieces) for channel, pieces in spoken.items()}
-    for place, piece in said.rest:
-        texts[place] = f"{texts[place]}\n{piece.text}" if place in texts else piece.text
-    for channel, text in texts.items():
-        yield TextPart(Role.ASSISTANT, text, channel)
-        if inside := unfolded(text):
-            yield TextPart(Role.ASSISTANT, inside, channel)
 
 
 def _choices(body: dict[str, JsonValue]) -> list[dict[str, JsonValue]]:

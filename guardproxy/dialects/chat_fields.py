@@ -16,7 +16,7 @@ import re
 from guardproxy.content import MediaKind
 
 REQUEST_STRUCTURE = re.compile(
-    r"model|service_tier|reasoning_effort|reasoning\.(?:effort|summary)|verbosity|user"
+    r"model|agent_id|service_tier|reasoning_effort|reasoning\.(?:effort|summary)|verbosity|user"
     r"|safety_identifier|prompt_cache_key|prompt_cache_retention|prompt_mode"
     r"|tool_choice(?:\.type)?|tool_choice\.allowed_tools\.(?:mode|tools\[\d+\]\.type)"
     r"|function_call|thinking\.type|audio\.(?:voice|voice\.id|format)"

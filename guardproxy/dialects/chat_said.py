@@ -31,9 +31,11 @@ _POSITION = re.compile(r"\[\d+\]")
 class Said:
     """What one body or one event says, collected.
 
-    `rest` holds what stands in fields that no dialect knows, with where (`$`, `choices[0]`).
+    `rest` holds what stands in fields that no dialect knows, with where (`$`, `choices[0]`);
+    `structure` matches the paths in them that hold ids and enum values.
     """
 
+    structure: re.Pattern[str] = fields.ANSWER_STRUCTURE
     pieces: list[Piece] = field(default_factory=list)
     rest: list[tuple[str, Piece]] = field(default_factory=list)
     media: list[MediaPart] = field(default_factory=list)
@@ -44,7 +46,7 @@ class Said:
 
     def say_rest(self, place: str, rest: JsonValue) -> None:
         together: dict[str, list[str]] = {}
-        for path, text in text_leaves(rest, structure=fields.ANSWER_STRUCTURE, without_media=True):
+        for path, text in text_leaves(rest, structure=self.structure, without_media=True):
             together.setdefault(_POSITION.sub("[]", path), []).append(text)
         for path, texts in together.items():
             self.rest.append((place, Piece(f"{place}.{path}", "\n".join(texts))))

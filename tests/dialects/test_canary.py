@@ -116,3 +116,12 @@ def test_m12_escaped_json_in_arguments_is_judged_as_its_reader_reads_it(
     assert answered is not None
     assert any(CANARY in text for text in asked)
     assert any(CANARY in text for text in answered)
+
+
+def test_biases_are_judged_unless_they_are_numbers_of_tokens() -> None:
+    body = copy.deepcopy(REQUESTS["openai"]) | {"logit_bias": {CANARY: 1, "12": -100}}
+
+    texts = request_texts(ChatCompletions(), body)
+
+    assert texts is not None
+    assert CANARY in texts

@@ -1,0 +1,281 @@
+"""What every reader of a request does: collects texts and media, reads contents and calls."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+
+from guardproxy.content import MediaKind, MediaPart, Role, TextPart
+from guardproxy.dialects import chat_fields as fields
+from guardproxy.dialects.base import Asked
+from guardproxy.dialects.leaves import (
+    embedded_media,
+    everything_in,
+    is_payload,
+    left_over,
+    refers_to_media,
+    text_of,
+    unfolded,
+)
+from guardproxy.errors import RequestError
+from guardproxy.policy.config import Limits
+from guardproxy.strict_json import JsonValue, read, string_leaves
+
+# Drawings made of text, which a policy for images does not speak about.
+_VECTORS = ("image/svg+xml", "image/svg")
+
+
+def object_of(body: bytes, limits: Limits) -> dict[str, JsonValue]:
+    """The JSON object that a request's body is.
+
+    Raises:
+        RequestError: it is none, or cannot be read safely.
+    """
+    value = read(body, depth=limits.json_depth, members=limits.json_members)
+    if not isinstance(value, dict):
+        raise RequestError("the body must be a JSON object", code="invalid_body")
+    return value
+
+
+def refuse_unread(body: Mapping[str, JsonValue], names: Collection[str]) -> None:
+    """Refuses fields that change what the model reads behind the guard's back.
+
+    Raises:
+        RequestError: one of `names` is there and says something.
+    """
+    for field in sorted(names & body.keys()):
+        if body[field] not in (None, "", [], {}):
+            raise RequestError(
+                f"`{field}` is not let through: it changes what the model reads in a way "
+                "that cannot be judged",
+                code="unsupported_field", param=field,
+            )  # fmt: skip
+
+
+def switch_of(body: Mapping[str, JsonValue], field: str) -> bool | None:
+    """The value of a field that is true, false, null or absent.
+
+    Raises:
+        RequestError: it is something else.
+    """
+    value = body.get(field)
+    if isinstance(value, bool | None):
+        return value
+    raise RequestError("must be true or false", code="invalid_type", param=field)
+
+
+def count_of(body: Mapping[str, JsonValue], field: str) -> int | None:
+    """The value of a field that counts something; None if it is null or absent.
+
+    Raises:
+        RequestError: it is no whole number, or a negative one.
+    """
+    value = body.get(field)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise RequestError("must be a whole number, 0 or more", code="invalid_type", param=field)
+    return value
+
+
+def choices_of(body: Mapping[str, JsonValue], field: str, limits: Limits) -> int:
+    """How many choices a field asks for; 1 if it is null or absent.
+
+    Raises:
+        RequestError: none, or more than the limit.
+    """
+    choices = count_of(body, field)
+    if choices is None:
+        return 1
+    if not 1 <= choices <= limits.choices:
+        raise RequestError(
+            f"must be between 1 and {limits.choices}", code="too_many_choices", param=field
+        )
+    return choices
+
+
+def role_of(value: JsonValue, roles: Mapping[str, Role], path: str) -> Role:
+    """The role that a name stands for.
+
+    Raises:
+        RequestError: it stands for none.
+    """
+    role = roles.get(value) if isinstance(value, str) else None
+    if role is None:
+        raise RequestError(
+            f"must be one of {', '.join(roles)}", code="unknown_role", param=f"{path}.role"
+        )
+    return role
+
+
+def odd_biases(biases: JsonValue) -> JsonValue:
+    """What is left of `logit_bias` without its pairs of a token's number and a number."""
+    if not isinstance(biases, dict):
+        return biases
+    return {
+        key: bias
+        for key, bias in biases.items()
+        if not (key.isascii() and key.isdecimal() and isinstance(bias, int | float | None))
+    }
+
+
+class RequestReader:
+    """Collects what a request says, in the order of the conversation.
+
+    `path` is where something stands, as in `TextPart`.
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        self.texts: list[TextPart] = []
+        self.media: list[MediaPart] = []
+        self.limits = limits
+        self._parts = 0
+
+    def asked(self, value: Mapping[str, JsonValue], body: bytes, *, stream: bool) -> Asked:
+        """All that was collected of a body."""
+        return Asked(
+            texts=tuple(self.texts),
+            media=tuple(self.media),
+            stream=stream,
+            guardrails=value.get("guardrails"),
+            guardrails_present="guardrails" in value,
+            body=body,
+        )
+
+    def say(self, role: Role, text: str, path: str) -> None:
+        """A text to be judged."""
+        if text and not text.isspace():
+            self.texts.append(TextPart(role, text, path))
+
+    def rest(
+        self,
+        rest: JsonValue,
+        role: Role,
+        path: str,
+        *,
+        structure: re.Pattern[str] | None = None,
+    ) -> None:
+        """What stands in fields that nobody knows: every string is text, but for media in it.
+
+        `structure`: see `leaves.text_leaves`.
+        """
+        self.say(role, text_of(rest, structure=structure), path)
+        for kind, size in embedded_media(rest):
+            self.media.append(MediaPart(role, kind, path, size))
+
+    def definitions(self, tools: JsonValue, path: str) -> None:
+        """A list of tools that the model may call; null is none."""
+        if tools is not None:
+            for index, tool in enumerate(self.listed(tools, path, self.limits.tools)):
+                self.say(Role.DEFINITION, everything_in(tool), f"{path}[{index}]")
+
+    def answer_format(self, schema: JsonValue, path: str) -> None:
+        """What an answer must look like: a plain `type`, or a schema that the model reads."""
+        if isinstance(schema, dict) and schema.keys() <= {"type"}:
+            structure = fields.FORMAT_STRUCTURE
+            self.rest(schema, Role.DEFINITION, path, structure=structure)
+        else:
+            self.say(Role.DEFINITION, everything_in(schema), path)
+
+    def prediction(self, prediction: JsonValue, path: str) -> None:
+        """What the caller expects the answer to say."""
+        if not isinstance(prediction, dict):
+            self.rest(prediction, Role.ASSISTANT, path)
+            return
+        self.content(prediction.get("content"), Role.ASSISTANT, f"{path}.content")
+        beside = left_over(prediction, {"content"})
+        self.rest(beside, Role.ASSISTANT, path, structure=fields.PREDICTION_STRUCTURE)
+
+    def content(self, content: JsonValue, role: Role, path: str) -> None:
+        """A message's content: a string, or a list of parts.
+
+        Raises:
+            RequestError: it is neither, or has too many parts.
+        """
+        if content is None:
+            return
+        if isinstance(content, str):
+            self.say(role, content, path)
+            return
+        if not isinstance(content, list):
+            raise RequestError(
+                "must be a string or a list of parts", code="invalid_content", param=path
+            )
+        for index, part in enumerate(content):
+            self._parts += 1
+            if self._parts > self.limits.parts:
+                raise RequestError(
+                    f"more than {self.limits.parts} content parts", code="too_many_parts"
+                )
+            self._part(part, role, f"{path}[{index}]")
+
+    def _part(self, part: JsonValue, role: Role, path: str) -> None:
+        if isinstance(part, str):
+            self.say(role, part, path)
+            return
+        if not isinstance(part, dict) or not isinstance(kind := part.get("type"), str):
+            raise RequestError(
+                "must be an object with a `type`", code="invalid_content", param=path
+            )
+        if kind in fields.PART_TEXT:
+            text = {key: part[key] for key in part if key in fields.PART_TEXT_KEYS}
+            structure = fields.PART_STRUCTURE
+            self.say(role, text_of(text, structure=structure), path)
+            beside = left_over(part, fields.PART_TEXT_KEYS)
+            self.rest(beside, role, path, structure=structure)
+            return
+        medium = fields.PART_MEDIA.get(kind)
+        if medium is not None:
+            self._medium(part, medium, role, path)
+            return
+        # Unknown: judged as text, and whatever looks like a medium is for the policy to decide.
+        self.say(role, text_of(part, structure=fields.PART_STRUCTURE), path)
+        if refers_to_media(part):
+            self.media.append(MediaPart(role, MediaKind.FILE, path, size_of(part)))
+
+    def _medium(self, part: dict[str, JsonValue], kind: MediaKind, role: Role, path: str) -> None:
+        kinds = {kind, *(kind for kind, _ in embedded_media(part))}
+        if any(text in _VECTORS for _, text in string_leaves(part, keys=False)):
+            kinds.add(MediaKind.FILE)
+        if kinds != {kind}:
+            # What it says it is and what it holds differ: the strictest rule is a file's.
+            kind = MediaKind.FILE
+        self.media.append(MediaPart(role, kind, path, size_of(part)))
+        said = _without_payload(part)
+        self.say(role, text_of(said, structure=fields.PART_STRUCTURE), path)
+
+    @staticmethod
+    def listed(value: JsonValue, path: str, limit: int | None) -> list[JsonValue]:
+        """A value that must be a list of at most `limit` entries.
+
+        Raises:
+            RequestError: it is none, or longer.
+        """
+        if not isinstance(value, list):
+            raise RequestError("must be a list", code="invalid_type", param=path)
+        if limit is not None and len(value) > limit:
+            raise RequestError(f"more than {limit} entries", code=f"too_many_{path}", param=path)
+        return value
+
+    def called(self, called: JsonValue, role: Role, path: str) -> None:
+        """Name and arguments, as they stand and as whoever decodes them reads them."""
+        members = called.values() if isinstance(called, dict) else ()
+        inside = [unfolded(member) for member in members if isinstance(member, str)]
+        self.say(role, everything_in(called), path)
+        self.say(role, "\n".join(filter(None, inside)), path)
+
+
+def _without_payload(value: JsonValue) -> JsonValue:
+    """The part without the strings that are the medium itself or its address."""
+    if not isinstance(value, dict):
+        return value
+    return {
+        key: _without_payload(member)
+        for key, member in value.items()
+        if not (key in fields.MEDIA_PAYLOAD and isinstance(member, str) and is_payload(member))
+    }
+
+
+def size_of(value: JsonValue) -> int:
+    """Characters of all strings in a part: its bytes on the wire, as media is ASCII."""
+    return len(everything_in(value))

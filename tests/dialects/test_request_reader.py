@@ -1,0 +1,175 @@
+"""What all readers of requests share. How it is used is tested with each dialect."""
+
+from __future__ import annotations
+
+import pytest
+
+from guardproxy.content import MediaKind, Role, TextPart
+from guardproxy.dialects.request_reader import (
+    RequestReader,
+    choices_of,
+    count_of,
+    object_of,
+    odd_biases,
+    refuse_unread,
+    role_of,
+    switch_of,
+)
+from guardproxy.errors import RequestError
+from guardproxy.policy.config import Limits
+from guardproxy.strict_json import JsonValue
+from tests.dialects.bodies import Json
+
+LIMITS = Limits(choices=4, parts=3, tools=2)
+
+
+def refused(error: pytest.ExceptionInfo[RequestError]) -> tuple[str, str | None]:
+    return error.value.code, error.value.param
+
+
+@pytest.mark.parametrize("body", [b"[]", b'"text"', b"1", b"null"])
+def test_a_body_is_an_object(body: bytes) -> None:
+    with pytest.raises(RequestError) as error:
+        object_of(body, LIMITS)
+
+    assert error.value.code == "invalid_body"
+
+
+@pytest.mark.parametrize("nothing", [None, "", [], {}])
+def test_a_field_that_cannot_be_judged_may_be_empty(nothing: JsonValue) -> None:
+    refuse_unread({"template": nothing, "other": "x"}, {"template"})
+
+
+@pytest.mark.parametrize("something", ["x", [1], {"a": None}, False, 0])
+def test_a_field_that_cannot_be_judged_is_refused_by_name(something: JsonValue) -> None:
+    with pytest.raises(RequestError) as error:
+        refuse_unread({"template": something}, {"template"})
+
+    assert refused(error) == ("unsupported_field", "template")
+
+
+@pytest.mark.parametrize("value", ["true", 1, [], {}])
+def test_a_switch_is_true_or_false(value: JsonValue) -> None:
+    assert switch_of({"stream": True}, "stream") is True
+    assert switch_of({"stream": None}, "stream") is switch_of({}, "stream") is None
+    with pytest.raises(RequestError) as error:
+        switch_of({"stream": value}, "stream")
+
+    assert refused(error) == ("invalid_type", "stream")
+
+
+@pytest.mark.parametrize("value", [True, -1, 1.5, "3", []])
+def test_a_count_is_a_whole_number(value: JsonValue) -> None:
+    assert count_of({"top": 3}, "top") == 3
+    assert count_of({"top": None}, "top") is count_of({}, "top") is None
+    with pytest.raises(RequestError) as error:
+        count_of({"top": value}, "top")
+
+    assert refused(error) == ("invalid_type", "top")
+
+
+def test_choices_have_a_bound() -> None:
+    assert choices_of({}, "n", LIMITS) == 1
+    assert choices_of({"n": 4}, "n", LIMITS) == 4
+    for value in (0, 5):
+        with pytest.raises(RequestError) as error:
+            choices_of({"n": value}, "n", LIMITS)
+        assert refused(error) == ("too_many_choices", "n")
+
+
+@pytest.mark.parametrize("value", ["User", " user", "ipython", None, 1, ["user"]])
+def test_m7_a_role_that_nobody_knows_is_refused(value: JsonValue) -> None:
+    assert role_of("user", {"user": Role.USER}, "m") is Role.USER
+    with pytest.raises(RequestError) as error:
+        role_of(value, {"user": Role.USER}, "m")
+
+    assert refused(error) == ("unknown_role", "m.role")
+
+
+def test_what_biases_say_beside_numbers_of_tokens_is_left() -> None:
+    assert odd_biases({"50256": -100, "12": 1.5, "word": 1, "7": "text"}) == {
+        "word": 1,
+        "7": "text",
+    }
+    assert odd_biases("text") == "text"
+    assert odd_biases(None) is None
+
+
+def test_contents_are_strings_or_parts() -> None:
+    reader = RequestReader(LIMITS)
+    picture: Json = {"type": "image_url", "image_url": {"url": "https://example.com/cat.png"}}
+    reader.content(None, Role.USER, "a")
+    reader.content("one", Role.USER, "b")
+    reader.content(["two", {"type": "text", "text": "three"}, picture], Role.USER, "c")
+
+    assert reader.texts == [
+        TextPart(Role.USER, "one", "b"),
+        TextPart(Role.USER, "two", "c[0]"),
+        TextPart(Role.USER, "three", "c[1]"),
+    ]
+    assert [(part.kind, part.path) for part in reader.media] == [(MediaKind.IMAGE, "c[2]")]
+
+
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [
+        ({"text": "x"}, "invalid_content"),
+        ([{"text": "x"}], "invalid_content"),
+        ([1], "invalid_content"),
+        (["x"] * 4, "too_many_parts"),
+    ],
+)
+def test_contents_of_another_shape_are_refused(content: JsonValue, code: str) -> None:
+    with pytest.raises(RequestError) as error:
+        RequestReader(LIMITS).content(content, Role.USER, "a")
+
+    assert error.value.code == code
+
+
+def test_definitions_are_the_applications_text_and_bounded() -> None:
+    reader = RequestReader(LIMITS)
+    reader.definitions(None, "tools")
+    reader.definitions([{"name": "search", "about": "the web"}], "tools")
+    reader.answer_format({"type": "json_object"}, "format")
+    reader.answer_format({"type": "json_schema", "schema": {"title": "T"}}, "format")
+    reader.answer_format(None, "format")
+
+    assert [(part.role, part.path) for part in reader.texts] == [
+        (Role.DEFINITION, "tools[0]"),
+        (Role.DEFINITION, "format"),
+    ]
+    wrong: list[Json] = [{}, [{}] * 3]
+    for value in wrong:
+        with pytest.raises(RequestError) as error:
+            reader.definitions(value, "tools")
+        assert error.value.param == "tools"
+
+
+def test_arguments_are_read_as_they_stand_and_decoded() -> None:
+    reader = RequestReader(LIMITS)
+    reader.called({"name": "f", "arguments": r'{"q": "\u0062omb"}', "x": 1}, Role.ASSISTANT, "c")
+
+    stands, decoded = (part.text for part in reader.texts)
+    assert r"\u0062omb" in stands
+    assert "bomb" in decoded
+
+
+def test_a_prediction_is_read_whatever_its_shape() -> None:
+    reader = RequestReader(LIMITS)
+    named: Json = {"type": "content", "content": "two", "more": "three four"}
+    for prediction in (None, "one", named):
+        reader.prediction(prediction, "prediction")
+
+    assert [part.text for part in reader.texts] == ["one", "two", "three four"]
+
+
+def test_all_that_was_collected_is_handed_on() -> None:
+    reader = RequestReader(LIMITS)
+    reader.say(Role.USER, " \n", "blank")
+    reader.say(Role.USER, "hello", "prompt")
+
+    asked = reader.asked({"guardrails": None}, b"{}", stream=True)
+
+    assert [part.text for part in asked.texts] == ["hello"]
+    assert asked.stream
+    assert (asked.guardrails, asked.guardrails_present, asked.body) == (None, True, b"{}")
