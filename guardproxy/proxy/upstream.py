@@ -18,6 +18,8 @@ _KEEP_ALIVE_SECONDS = 15.0
 # The bound on connections is the number of requests; a pool that queues would only hide it.
 _MOST_CONNECTIONS = 0
 _OUR_VERSION = "/v1"
+# aiohttp would copy a whole body into its transport at once, and warns from 1 MiB on.
+_PIECE = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,8 +149,8 @@ class Upstream:
         request = httpx.Request(
             method,
             self.url(path, query),
-            headers=headers,
-            content=body,
+            headers=[*headers, (b"content-length", b"%d" % len(body))],
+            content=body if len(body) <= _PIECE else _pieces(body),
             extensions={"timeout": timeouts},
         )
         try:
@@ -164,6 +166,11 @@ class Upstream:
     async def aclose(self) -> None:
         """Closes all connections."""
         await self._transport.aclose()
+
+
+async def _pieces(body: bytes) -> AsyncIterator[bytes]:
+    for start in range(0, len(body), _PIECE):
+        yield body[start : start + _PIECE]
 
 
 def _readable(response: httpx.Response, deadline: float) -> UpstreamAnswer:

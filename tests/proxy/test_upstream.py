@@ -93,6 +93,19 @@ async def test_the_request_goes_out_as_it_is_given() -> None:
     assert request.headers["host"] == "up.example"
 
 
+@pytest.mark.parametrize("size", [0, 1, 262_144, 262_145, 3_000_000])
+async def test_a_body_of_any_size_goes_out_whole_with_its_length(
+    api: ScriptedUpstream, size: int
+) -> None:
+    api.says(b"answer")
+    async with reached(api.url) as upstream:
+        await fetch(upstream, b"a" * size)
+
+    assert api.last.body == b"a" * size
+    assert api.last.header(b"content-length") == b"%d" % size
+    assert api.last.header(b"transfer-encoding") is None
+
+
 @pytest.mark.parametrize(
     ("value", "media_type"),
     [
