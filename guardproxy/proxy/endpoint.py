@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
+from urllib.parse import unquote_plus
 
 from starlette.types import Receive, Scope, Send
 
 from guardproxy import strict_json
-from guardproxy.content import MediaPart, TextPart
+from guardproxy.content import MediaPart, Role, TextPart
 from guardproxy.dialects.base import Asked, Dialect
-from guardproxy.errors import RequestError
+from guardproxy.errors import RequestError, UpstreamError
 from guardproxy.guard import Guard, Guardrails
 from guardproxy.policy import guardrail_body
 from guardproxy.policy.active import ActivePolicy, blocks
@@ -31,6 +33,9 @@ from guardproxy.proxy.upstream import Upstream, UpstreamAnswer
 from guardproxy.stream_guard import Question, StreamGuard
 from guardproxy.verdict import Direction, Verdict
 
+_CHARSET = re.compile(r"charset\s*=\s*[\"']?([^\s\"';,]*)", re.IGNORECASE)
+# Latin 1 is what servers call their own plain error pages; what is no ASCII in one is refused.
+_READ_AS_UTF8 = frozenset({"utf-8", "utf8", "us-ascii", "ascii", "iso-8859-1"})
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 
 
@@ -116,7 +121,8 @@ class GuardedExchange:
         """Bytes -> texts -> verdict -> upstream -> answer -> verdict -> the same bytes."""
         asked = self._dialect.read_request(body, self.policy.config.limits)
         inline = self._inline(asked)
-        verdict = await self._check_input(asked, Guardrails(self.policy.input, inline))
+        texts = (*asked.texts, *_texts_of(query))
+        verdict = await self._check_input(texts, asked, Guardrails(self.policy.input, inline))
         if verdict.blocked:
             await self._sender.reply(
                 responses.blocked(self._dialect.refusal(verdict), verdict, unsent=True)
@@ -125,6 +131,7 @@ class GuardedExchange:
         headers = wire.for_upstream(self.headers, self._services.upstream_key)
         onward = self._onward(asked)
         async with self._services.upstream.send(method, path, query, headers, onward) as answer:
+            _check_charset(answer)
             if self._dialect.is_stream(answer.content_type):
                 await self._relay(answer)
             else:
@@ -149,13 +156,19 @@ class GuardedExchange:
         return entries
 
     def _onward(self, asked: Asked) -> bytes:
-        """The body for the upstream: the caller's bytes, without what only we understand."""
-        if asked.guardrails_present and not self._services.forward_guardrails:
+        """The body for the upstream: the caller's bytes, without what only we understand.
+
+        Guardrails that were not read do not go on either: nobody knows what they hold.
+        """
+        read = self.policy.config.inline is InlineHandling.ADD
+        if asked.guardrails_present and not (read and self._services.forward_guardrails):
             return strict_json.without_member(asked.body, "guardrails")
         return asked.body
 
-    async def _check_input(self, asked: Asked, guardrails: Guardrails) -> Verdict:
-        selection = select(asked.texts, self.policy.config, Direction.INPUT)
+    async def _check_input(
+        self, texts: Sequence[TextPart], asked: Asked, guardrails: Guardrails
+    ) -> Verdict:
+        selection = select(texts, self.policy.config, Direction.INPUT)
         return await self._check(
             selection.judged,
             guardrails,
@@ -242,6 +255,20 @@ class GuardedExchange:
             if verdict.blocked or not (question.complete or question.media):
                 return verdict
         return await self._check(question.complete, guardrails, Direction.OUTPUT, question.media)
+
+
+def _texts_of(query: bytes) -> Iterator[TextPart]:
+    """A query goes upstream as well, and some routes take their text from it."""
+    if query:
+        yield TextPart(Role.UNKNOWN, unquote_plus(query.decode("latin-1")), "query")
+
+
+def _check_charset(answer: UpstreamAnswer) -> None:
+    """Refuses a text that its reader would decode into another one than we judge."""
+    kind = (wire.first(answer.headers, b"content-type") or b"").decode("latin-1")
+    charset = _CHARSET.search(kind)
+    if charset is not None and charset[1].lower() not in _READ_AS_UTF8:
+        raise UpstreamError("the upstream answered in a charset that cannot be judged")
 
 
 def _with_guardrails(body: bytes, verdict: Verdict, limits: Limits) -> bytes:

@@ -76,7 +76,6 @@ class StreamRelay:
         self._settled = asyncio.Event()
         self._sending = asyncio.Lock()
         self._pumped = False
-        self._complete = False
         self._fault: UpstreamError | OverloadedError | None = None
         self._last_sent = asyncio.get_running_loop().time()
 
@@ -149,7 +148,10 @@ class StreamRelay:
         """Hands one event to the guard; whether it is the last."""
         read = self._reader.read(event)
         pieces = [(piece.channel, piece.text) for piece in read.pieces]
-        self._guard.hold(event.raw, pieces, media=read.media, finished=read.finished)
+        # Nobody waits for the LF of a CRLF that ends the last event, so it is put there.
+        cut = read.last and event.raw.endswith(b"\n\r")
+        raw = event.raw + b"\n" if cut else event.raw
+        self._guard.hold(raw, pieces, media=read.media, finished=read.finished)
         held = self._guard.held_bytes
         if held > self._plan.limits.answer_bytes:
             raise StreamError("more of the stream would have to be held than is allowed")
@@ -157,12 +159,13 @@ class StreamRelay:
         return read.last
 
     async def _let_judge(self) -> None:
-        """Wakes the judge; waits for it when much is held, so that memory stays bounded."""
+        """Wakes the judge; waits for it when much is unjudged, so that memory stays bounded."""
         if self._plan.mode is StreamMode.LIVE:
             await self._release()
         self._settled.clear()
         self._changed.set()
-        if self._guard.held_bytes > self._plan.limits.hold_bytes:
+        waiting = max(self._guard.held_bytes, self._guard.unjudged)
+        if waiting > self._plan.limits.hold_bytes:
             await self._settled.wait()
         else:
             # What the network already holds arrives without a pause; the judge needs its turn.
