@@ -62,6 +62,7 @@ def _run(work: Coroutine[Any, Any, bool]) -> int:
         with installed(LogLevel.WARNING, LogFormat.TEXT):
             return 0 if asyncio.run(work) else 1
     except KeyboardInterrupt:
+        click.echo()  # below the ^C
         return _INTERRUPTED
 
 
