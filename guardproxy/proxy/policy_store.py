@@ -18,7 +18,7 @@ from guardproxy.policy.active import ActivePolicy
 
 logger = logging.getLogger(__name__)
 
-_LOOK_EVERY = 2_000
+_LOOK_EVERY = 1_000
 """Milliseconds after which the file is read even if nobody told of a change."""
 
 
@@ -72,7 +72,7 @@ class PolicyStore:
 
         The folder is watched, not the file: editors and Kubernetes replace files, and a watch on
         the old one would see nothing more. Where the system tells of no change (a link further up
-        was replaced, a network file system), the file is read every few seconds.
+        was replaced, a network file system), the file is read every second.
         """
         seen = _content(file)
         async for _ in _occasions(file.parent):
@@ -99,7 +99,7 @@ async def _occasions(folder: Path) -> AsyncIterator[None]:
         # Most often too many watches on one machine. A guard does not stop for that.
         kind = type(error).__name__
         logger.warning(
-            "the policy's folder cannot be watched (%s): its file is read now and then", kind
+            "the policy's folder cannot be watched (%s): its file is read every second", kind
         )
     while True:
         await asyncio.sleep(_LOOK_EVERY / 1000)
