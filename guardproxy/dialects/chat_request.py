@@ -8,15 +8,14 @@ from guardproxy.content import MediaKind, MediaPart, Role
 from guardproxy.dialects import chat_fields as fields
 from guardproxy.dialects.base import Asked
 from guardproxy.dialects.leaves import left_over, text_of
-from guardproxy.dialects.request_reader import (
-    RequestReader,
+from guardproxy.dialects.request_reader import RequestReader, size_of
+from guardproxy.dialects.request_values import (
     choices_of,
     count_of,
     object_of,
     odd_biases,
     refuse_unread,
     role_of,
-    size_of,
     switch_of,
 )
 from guardproxy.errors import RequestError

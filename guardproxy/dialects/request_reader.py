@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 
 from guardproxy.content import MediaKind, MediaPart, Role, TextPart
 from guardproxy.dialects import chat_fields as fields
@@ -19,104 +19,11 @@ from guardproxy.dialects.leaves import (
 )
 from guardproxy.errors import RequestError
 from guardproxy.policy.config import Limits
-from guardproxy.strict_json import JsonValue, read, string_leaves
+from guardproxy.policy.scope import SEAM_CHARACTERS
+from guardproxy.strict_json import JsonValue, string_leaves
 
 # Drawings made of text, which a policy for images does not speak about.
 _VECTORS = ("image/svg+xml", "image/svg")
-
-
-def object_of(body: bytes, limits: Limits) -> dict[str, JsonValue]:
-    """The JSON object that a request's body is.
-
-    Raises:
-        RequestError: it is none, or cannot be read safely.
-    """
-    value = read(body, depth=limits.json_depth, members=limits.json_members)
-    if not isinstance(value, dict):
-        raise RequestError("the body must be a JSON object", code="invalid_body")
-    return value
-
-
-def refuse_unread(body: Mapping[str, JsonValue], names: Collection[str]) -> None:
-    """Refuses fields that change what the model reads behind the guard's back.
-
-    Raises:
-        RequestError: one of `names` is there and says something.
-    """
-    for field in sorted(names & body.keys()):
-        if body[field] not in (None, "", [], {}):
-            raise RequestError(
-                f"`{field}` is not let through: it changes what the model reads in a way "
-                "that cannot be judged",
-                code="unsupported_field", param=field,
-            )  # fmt: skip
-
-
-def switch_of(body: Mapping[str, JsonValue], field: str) -> bool | None:
-    """The value of a field that is true, false, null or absent.
-
-    Raises:
-        RequestError: it is something else.
-    """
-    value = body.get(field)
-    if isinstance(value, bool | None):
-        return value
-    raise RequestError("must be true or false", code="invalid_type", param=field)
-
-
-def count_of(body: Mapping[str, JsonValue], field: str) -> int | None:
-    """The value of a field that counts something; None if it is null or absent.
-
-    Raises:
-        RequestError: it is no whole number, or a negative one.
-    """
-    value = body.get(field)
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise RequestError("must be a whole number, 0 or more", code="invalid_type", param=field)
-    return value
-
-
-def choices_of(body: Mapping[str, JsonValue], field: str, limits: Limits) -> int:
-    """How many choices a field asks for; 1 if it is null or absent.
-
-    Raises:
-        RequestError: none, or more than the limit.
-    """
-    choices = count_of(body, field)
-    if choices is None:
-        return 1
-    if not 1 <= choices <= limits.choices:
-        raise RequestError(
-            f"must be between 1 and {limits.choices}", code="too_many_choices", param=field
-        )
-    return choices
-
-
-def role_of(value: JsonValue, roles: Mapping[str, Role], path: str) -> Role:
-    """The role that a name stands for.
-
-    Raises:
-        RequestError: it stands for none.
-    """
-    role = roles.get(value) if isinstance(value, str) else None
-    if role is None:
-        raise RequestError(
-            f"must be one of {', '.join(roles)}", code="unknown_role", param=f"{path}.role"
-        )
-    return role
-
-
-def odd_biases(biases: JsonValue) -> JsonValue:
-    """What is left of `logit_bias` without its pairs of a token's number and a number."""
-    if not isinstance(biases, dict):
-        return biases
-    return {
-        key: bias
-        for key, bias in biases.items()
-        if not (key.isascii() and key.isdecimal() and isinstance(bias, int | float | None))
-    }
 
 
 class RequestReader:
@@ -159,9 +66,15 @@ class RequestReader:
 
         `structure`: see `leaves.text_leaves`.
         """
-        self.say(role, text_of(rest, structure=structure), path)
+        self.say(role, text_of(rest, structure=structure, without_media=True), path)
         for kind, size in embedded_media(rest):
             self.media.append(MediaPart(role, kind, path, size))
+
+    def gap(self, before: JsonValue, after: JsonValue, path: str) -> None:
+        """Two texts between which the model writes: what stands around the gap, as one text."""
+        if isinstance(before, str) and isinstance(after, str) and before and after:
+            joined = before[-SEAM_CHARACTERS:] + after[:SEAM_CHARACTERS]
+            self.say(Role.USER, joined, path)
 
     def definitions(self, tools: JsonValue, path: str) -> None:
         """A list of tools that the model may call; null is none."""
@@ -229,7 +142,8 @@ class RequestReader:
             self._medium(part, medium, role, path)
             return
         # Unknown: judged as text, and whatever looks like a medium is for the policy to decide.
-        self.say(role, text_of(part, structure=fields.PART_STRUCTURE), path)
+        structure = fields.PART_STRUCTURE
+        self.say(role, text_of(part, structure=structure, without_media=True), path)
         if refers_to_media(part):
             self.media.append(MediaPart(role, MediaKind.FILE, path, size_of(part)))
 
@@ -241,8 +155,9 @@ class RequestReader:
             # What it says it is and what it holds differ: the strictest rule is a file's.
             kind = MediaKind.FILE
         self.media.append(MediaPart(role, kind, path, size_of(part)))
-        said = _without_payload(part)
-        self.say(role, text_of(said, structure=fields.PART_STRUCTURE), path)
+        structure = fields.PART_STRUCTURE
+        said = text_of(_without_payload(part), structure=structure, without_media=True)
+        self.say(role, said, path)
 
     @staticmethod
     def listed(value: JsonValue, path: str, limit: int | None) -> list[JsonValue]:
