@@ -142,9 +142,12 @@ class Wire:
     def stream(self, *events: bytes, headers: Iterable[tuple[str, str]] = ()) -> None:
         """A whole event stream."""
         self.begin_stream(headers)
+        self.end_stream(*events)
+
+    def end_stream(self, *events: bytes) -> None:
+        """The last events of a stream that has begun."""
         for event in events:
-            if event:
-                self.chunk(event)
+            self.chunk(event)
         self.chunk(b"")
 
     def reset(self) -> None:
