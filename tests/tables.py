@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from enum import Enum
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from pydantic.fields import FieldInfo
 
 from guardproxy.app import MODERATION_PATHS
-from guardproxy.dialects.chat_completions import ChatCompletions
-from guardproxy.dialects.coverage import CHAT_FIELDS, Row, Side, coverage
+from guardproxy.dialects.coverage import Form, Side, coverage
+from guardproxy.dialects.coverage_forms import FORMS
 from guardproxy.dialects.routes import GUARDED
 from guardproxy.policy.config import Limits
 from guardproxy.proxy.doors import NOT_COVERED
@@ -97,14 +97,8 @@ def routes_table() -> str:
     return "\n".join(["| method | route | what becomes of it |", "|---|---|---|", *rows])
 
 
-@cache
-def _coverage() -> Mapping[Side, Sequence[Row]]:
-    rows = list(coverage(ChatCompletions(), CHAT_FIELDS))
-    return {side: [row for row in rows if row.side is side] for side in Side}
-
-
-def fields_table(side: Side) -> str:
-    rows = (f"| `{row.field}` | {row.treatment} |" for row in _coverage()[side])
+def fields_table(form: Form, side: Side) -> str:
+    rows = (f"| `{row.field}` | {row.treatment} |" for row in coverage(form) if row.side is side)
     return "\n".join([f"| field of a {side} | treatment |", "|---|---|", *rows])
 
 
@@ -112,9 +106,11 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "settings": settings_table,
     "limits": limits_table,
     "routes": routes_table,
-    "request": partial(fields_table, Side.REQUEST),
-    "answer": partial(fields_table, Side.ANSWER),
-    "event": partial(fields_table, Side.EVENT),
+    **{
+        f"{name}_{side.name.lower()}": partial(fields_table, form, side)
+        for name, form in FORMS.items()
+        for side in form.fields
+    },
 }
 _TABLE = re.compile(
     r"(?P<opening><!-- table: (?P<name>\w+) -->\n).*?(?P<closing><!-- end of table -->)", re.DOTALL

@@ -57,77 +57,30 @@ class Row:
     treatment: Treatment
 
 
-_SPOKEN = (
-    "content", "content[].text", "content[].thinking[].text", "refusal", "reasoning_content",
-    "reasoning", "tool_calls[].id", "tool_calls[].type", "tool_calls[].function.name",
-    "tool_calls[].function.arguments", "tool_calls[].custom.name", "tool_calls[].custom.input",
-    "function_call.name", "function_call.arguments", "audio.id",
-)  # fmt: skip
-_REQUEST = (
-    "messages[].role", "messages[].name", *(f"messages[].{field}" for field in _SPOKEN),
-    "messages[].content[].type", "messages[].content[].refusal",
-    "messages[].content[].image_url.url", "messages[].content[].image_url.detail",
-    "messages[].content[].input_audio.data", "messages[].content[].input_audio.format",
-    "messages[].content[].file.file_data", "messages[].content[].file.file_id",
-    "messages[].content[].file.filename",
-    "messages[].content[].prompt_cache_breakpoint.mode",
-    "messages[].content[].prompt_cache_breakpoint.*", "messages[].content[].*",
-    "messages[].tool_call_id", "messages[].*",
-    "tools[].*", "functions[].*",
-    "tool_choice", "tool_choice.type", "tool_choice.allowed_tools.mode",
-    "tool_choice.allowed_tools.tools[].type", "tool_choice.*", "function_call", "function_call.*",
-    "response_format.type", "response_format.*",
-    "prediction.type", "prediction.content", "prediction.content[].type",
-    "prediction.content[].text", "prediction.content[].prompt_cache_breakpoint.mode",
-    "prediction.content[].prompt_cache_breakpoint.*", "prediction.*",
-    "stop", "stop[]", "metadata.*", "modalities[]",
-    "model", "service_tier", "reasoning_effort", "verbosity", "user", "safety_identifier",
-    "prompt_cache_key", "prompt_cache_retention", "prompt_mode",
-    "audio.voice", "audio.voice.id", "audio.format",
-    "web_search_options.search_context_size", "web_search_options.user_location.type",
-    "web_search_options.*",
-    *sorted(chat_fields.REQUEST_REFUSED), "*",
-)  # fmt: skip
-_HEADS = ("id", "object", "model", "system_fingerprint", "service_tier")
-_CHOICE = (
-    "choices[].finish_reason", "choices[].logprobs.content[].token",
-    "choices[].logprobs.content[].top_logprobs[].token", "choices[].logprobs.refusal[].token",
-    "choices[].logprobs.refusal[].top_logprobs[].token", "choices[].text", "choices[].*",
-)  # fmt: skip
-_BESIDE = (
-    "moderation.*.code", "moderation.*.model", "moderation.*.type",
-    "moderation.*.results[].model", "moderation.*.results[].type", "moderation.*", "error.message",
-    "error.type", "error.code", "error.param", "*",
-)  # fmt: skip
-_SAID = ("role", *_SPOKEN, "audio.data", "audio.transcript")
-_ANSWER = (
-    *_HEADS, *(f"choices[].message.{field}" for field in _SAID),
-    "choices[].message.annotations[].type", "choices[].message.*", *_CHOICE, *_BESIDE,
-)  # fmt: skip
-_EVENT = (
-    *_HEADS, "obfuscation", *(f"choices[].delta.{field}" for field in _SAID),
-    "choices[].delta.*", *_CHOICE, *_BESIDE,
-)  # fmt: skip
-CHAT_FIELDS: Mapping[Side, tuple[str, ...]] = {
-    Side.REQUEST: _REQUEST,
-    Side.ANSWER: _ANSWER,
-    Side.EVENT: _EVENT,
-}
-"""Every string field of chat completions that a vendor documents, and `*` for all others."""
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A dialect, what must stand `around` a field for it to be read, and the `fields` it has.
+
+    The fields are every string that a vendor documents, and `*` for all others.
+    """
+
+    dialect: Dialect
+    around: Mapping[Side, Mapping[str, object]]
+    fields: Mapping[Side, tuple[str, ...]]
 
 
-def coverage(dialect: Dialect, fields: Mapping[Side, Iterable[str]]) -> Iterator[Row]:
+def coverage(form: Form) -> Iterator[Row]:
     """The treatment of each field."""
-    for side, names in fields.items():
+    for side, names in form.fields.items():
         for name in names:
-            yield Row(side, name, treatment(dialect, side, name))
+            yield Row(side, name, treatment(form, side, name))
 
 
-def treatment(dialect: Dialect, side: Side, field: str) -> Treatment:
+def treatment(form: Form, side: Side, field: str) -> Treatment:
     """How a dialect treats a field: seen from what it makes of the three values."""
     try:
         sentence, word, base64 = (
-            _is_judged(dialect, side, field, value) for value in (_SENTENCE, _WORD, _BASE64)
+            _is_judged(form, side, field, value) for value in (_SENTENCE, _WORD, _BASE64)
         )
     except RequestError as error:
         refused = error.code == "unsupported_field"
@@ -139,9 +92,9 @@ def treatment(dialect: Dialect, side: Side, field: str) -> Treatment:
     return Treatment.MEDIUM if sentence else Treatment.PASSED
 
 
-def _is_judged(dialect: Dialect, side: Side, field: str, value: str) -> bool:
-    body = json.dumps(body_with(side, field, value)).encode()
-    return any(value in said.text for said in _READERS[side](dialect, body))
+def _is_judged(form: Form, side: Side, field: str, value: str) -> bool:
+    body = json.dumps(body_with(form, side, field, value)).encode()
+    return any(value in said.text for said in _READERS[side](form.dialect, body))
 
 
 def _of_request(dialect: Dialect, body: bytes) -> Iterable[TextPart]:
@@ -169,13 +122,10 @@ _READERS: Mapping[Side, Callable[[Dialect, bytes], Iterable[TextPart | Piece]]] 
 }
 
 
-def body_with(side: Side, field: str, value: str) -> dict[str, object]:
+def body_with(form: Form, side: Side, field: str, value: str) -> dict[str, object]:
     """A small body that holds `value` in `field`, with what must stand around it."""
-    body: dict[str, object] = {"choices": [{"index": 0}]}
-    if side is Side.REQUEST:
-        body = {"model": "m", "messages": [{"role": "user", "content": "hello"}]}
     steps = re.findall(r"[^.\[\]]+|\[\]", field)
-    merged = _merged(body, _nested(steps, value))
+    merged = _merged(form.around[side], _nested(steps, value))
     assert isinstance(merged, dict)  # noqa: S101 - both are objects
     return merged
 
@@ -197,8 +147,8 @@ def _typed(part: object, key: str) -> object:
 
 
 def _merged(base: object, over: object) -> object:
-    if isinstance(base, dict) and isinstance(over, dict):
-        return base | {key: _merged(base.get(key), member) for key, member in over.items()}
+    if isinstance(base, Mapping) and isinstance(over, dict):
+        return dict(base) | {key: _merged(base.get(key), member) for key, member in over.items()}
     if isinstance(base, list) and isinstance(over, list):
         return [_merged(base[0], over[0])]
     return over

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
+from openai.types import (
+    Completion,
+    CreateEmbeddingResponse,
+    EmbeddingCreateParams,
+)
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from openai.types.chat.completion_create_params import (
     CompletionCreateParamsNonStreaming,
     CompletionCreateParamsStreaming,
 )
+from openai.types.completion_create_params import (
+    CompletionCreateParamsNonStreaming as LegacyParams,
+)
 
 from guardproxy.dialects.base import Answered
 from guardproxy.dialects.chat_completions import ChatCompletions
 from guardproxy.dialects.coverage import (
-    CHAT_FIELDS,
+    Form,
     Row,
     Side,
     Treatment,
@@ -22,23 +31,32 @@ from guardproxy.dialects.coverage import (
     coverage,
     treatment,
 )
+from guardproxy.dialects.coverage_forms import CHAT, COMPLETIONS, EMBEDDINGS, FORMS
 from guardproxy.policy.config import Limits
 from tests.dialects.openai_types import string_paths
 
-CHAT = ChatCompletions()
-ROWS = list(coverage(CHAT, CHAT_FIELDS))
-TYPES: list[tuple[Side, object]] = [
-    (Side.REQUEST, CompletionCreateParamsNonStreaming),
-    (Side.REQUEST, CompletionCreateParamsStreaming),
-    (Side.ANSWER, ChatCompletion),
-    (Side.EVENT, ChatCompletionChunk),
+ROWS = {form.dialect.name: list(coverage(form)) for form in FORMS.values()}
+TYPES: list[tuple[Form, Side, object]] = [
+    (CHAT, Side.REQUEST, CompletionCreateParamsNonStreaming),
+    (CHAT, Side.REQUEST, CompletionCreateParamsStreaming),
+    (CHAT, Side.ANSWER, ChatCompletion),
+    (CHAT, Side.EVENT, ChatCompletionChunk),
+    (COMPLETIONS, Side.REQUEST, LegacyParams),
+    (COMPLETIONS, Side.ANSWER, Completion),
+    (COMPLETIONS, Side.EVENT, Completion),
+    (EMBEDDINGS, Side.REQUEST, EmbeddingCreateParams),
+    (EMBEDDINGS, Side.ANSWER, CreateEmbeddingResponse),
 ]
-KNOWN = sorted({(side, path) for side, kind in TYPES for path in string_paths(kind)})
+KNOWN = sorted(
+    {(form.dialect.name, side, path) for form, side, kind in TYPES for path in string_paths(kind)}
+)
+SIDES = [(form, side) for form in FORMS.values() for side in form.fields]
 
 
-def row_of(side: Side, path: str) -> Row:
+def row_of(form: Form, side: Side, path: str) -> Row:
     """The row that speaks about a path: the most exact of those that fit."""
-    fitting = [row for row in ROWS if row.side is side and fits(row.field, path)]
+    rows = ROWS[form.dialect.name]
+    fitting = [row for row in rows if row.side is side and fits(row.field, path)]
     return max(fitting, key=lambda row: (row.field == path, len(row.field.replace("*", ""))))
 
 
@@ -47,29 +65,39 @@ def fits(field: str, path: str) -> bool:
 
 
 def test_the_walk_finds_what_everybody_knows() -> None:
-    assert (Side.REQUEST, "messages[].content[].image_url.url") in KNOWN
-    assert (Side.REQUEST, "tools[].function.parameters.*") in KNOWN
-    assert (Side.ANSWER, "choices[].message.tool_calls[].function.arguments") in KNOWN
-    assert (Side.EVENT, "choices[].delta.content") in KNOWN
+    chat = {(side, path) for name, side, path in KNOWN if name == "chat_completions"}
+
+    assert (Side.REQUEST, "messages[].content[].image_url.url") in chat
+    assert (Side.REQUEST, "tools[].function.parameters.*") in chat
+    assert (Side.ANSWER, "choices[].message.tool_calls[].function.arguments") in chat
+    assert (Side.EVENT, "choices[].delta.content") in chat
+    assert ("completions", Side.REQUEST, "prompt[]") in KNOWN
+    assert ("embeddings", Side.REQUEST, "input[]") in KNOWN
 
 
-@pytest.mark.parametrize(("side", "path"), KNOWN, ids=[f"{s.name} {p}" for s, p in KNOWN])
-def test_every_field_that_openai_knows_is_treated_as_the_table_says(side: Side, path: str) -> None:
-    row = row_of(side, path)
+@pytest.mark.parametrize(
+    ("name", "side", "path"), KNOWN, ids=[f"{n} {s.name} {p}" for n, s, p in KNOWN]
+)
+def test_every_field_that_openai_knows_is_treated_as_the_table_says(
+    name: str, side: Side, path: str
+) -> None:
+    row = row_of(FORMS[name], side, path)
 
-    assert treatment(CHAT, side, path) is row.treatment, f"{row.field} does not speak for {path}"
+    assert treatment(FORMS[name], side, path) is row.treatment, f"{row.field} is not {path}"
 
 
 def test_no_string_passes_unread() -> None:
-    assert not [row.field for row in ROWS if row.treatment is Treatment.PASSED]
+    rows = [row for rows in ROWS.values() for row in rows]
+
+    assert not [row.field for row in rows if row.treatment is Treatment.PASSED]
 
 
-@pytest.mark.parametrize("side", Side)
-def test_a_field_stands_once_and_what_nobody_knows_is_judged(side: Side) -> None:
-    fields = [row.field for row in ROWS if row.side is side]
+@pytest.mark.parametrize(("form", "side"), SIDES)
+def test_a_field_stands_once_and_what_nobody_knows_is_judged(form: Form, side: Side) -> None:
+    fields = form.fields[side]
 
     assert len(fields) == len(set(fields))
-    assert row_of(side, "what_nobody_knows").treatment is Treatment.JUDGED
+    assert row_of(form, side, "what_nobody_knows").treatment is Treatment.JUDGED
 
 
 @pytest.mark.parametrize(
@@ -96,11 +124,13 @@ def test_what_a_dialect_does_not_hand_out_is_called_passed() -> None:
             del body
             return super().read_answer(b"{}", limits)
 
-    assert treatment(Deaf(), Side.ANSWER, "choices[].text") is Treatment.PASSED
+    deaf = replace(CHAT, dialect=Deaf())
+
+    assert treatment(deaf, Side.ANSWER, "choices[].text") is Treatment.PASSED
 
 
 def test_a_body_holds_the_field_and_what_must_stand_around_it() -> None:
-    body = body_with(Side.REQUEST, "messages[].content[].image_url.url", "x")
+    body = body_with(CHAT, Side.REQUEST, "messages[].content[].image_url.url", "x")
 
     assert body == {
         "model": "m",
