@@ -1,0 +1,141 @@
+"""Routes that no dialect knows: every string is text, both ways."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from guardproxy.content import MediaKind, Role
+from guardproxy.dialects.base import EventRead, Fault
+from guardproxy.dialects.raw_json import RawJson
+from guardproxy.errors import RequestError, StreamError, UpstreamError
+from guardproxy.policy.config import Limits
+from guardproxy.sse import ServerSentEvent
+from guardproxy.strict_json import JsonValue
+from guardproxy.verdict import Action, CategoryDecision, GuardrailResult, Verdict
+
+LIMITS = Limits()
+RAW = RawJson()
+
+
+def events(*values: JsonValue) -> list[EventRead]:
+    stream = RAW.open_stream(LIMITS)
+    return [stream.read(sse(json.dumps(value))) for value in values]
+
+
+def sse(data: str | None, event: str = "", extra: tuple[str, ...] = ()) -> ServerSentEvent:
+    return ServerSentEvent(data=data, event=event, raw=b"", extra=extra)
+
+
+def joined(reads: list[EventRead]) -> dict[str, str]:
+    texts: dict[str, str] = {}
+    for piece in (piece for read in reads for piece in read.pieces):
+        texts[piece.channel] = texts.get(piece.channel, "") + piece.text
+    return texts
+
+
+def test_a_request_is_one_text() -> None:
+    asked = RAW.read_request(b'{"id": "x1", "input": ["a", {"b c": "d"}]}', LIMITS)
+
+    assert [(part.role, part.text) for part in asked.texts] == [(Role.USER, "x1\na\nd\nb c")]
+    assert not asked.stream
+
+
+def test_an_empty_request_says_nothing() -> None:
+    assert RAW.read_request(b"", LIMITS).texts == ()
+
+
+def test_a_request_is_read_strictly() -> None:
+    with pytest.raises(RequestError):
+        RAW.read_request(b'{"a": 1, "a": 2}', LIMITS)
+
+
+def test_media_go_by_their_kind() -> None:
+    asked = RAW.read_request(b'["data:audio/wav;base64,QQ==", "data:;base64,QQ=="]', LIMITS)
+
+    assert [medium.kind for medium in asked.media] == [MediaKind.AUDIO, MediaKind.FILE]
+    assert asked.texts == ()
+
+
+@pytest.mark.parametrize(
+    ("body", "texts"),
+    [
+        (b"", []), (b" \n", []), (b"plain", ["plain"]), (b"12", ["12"]),
+        (b'"a"', ["a"]), (b'[{"x": "a"}]', ["a"]), (b"{}", []),
+    ],
+)  # fmt: skip
+def test_an_answer_is_json_or_plain_text(body: bytes, texts: list[str]) -> None:
+    assert [part.text for part in RAW.read_answer(body, LIMITS).texts] == texts
+
+
+@pytest.mark.parametrize("body", [b'{"a": 1, "a": 2}', b"[", b"\xff", b"\xef\xbb\xbf{}", b"\0a"])
+def test_an_answer_that_cannot_be_read_safely_is_refused(body: bytes) -> None:
+    with pytest.raises(UpstreamError):
+        RAW.read_answer(body, LIMITS)
+
+
+def test_each_path_of_the_events_is_a_text_of_its_own() -> None:
+    reads = events({"delta": "bo", "n": {"x": "1"}}, {"delta": "mb", "n": {"x": "2"}})
+
+    assert joined(reads) == {"delta": "bomb", "n.x": "12"}
+
+
+def test_keys_that_can_be_read_are_said() -> None:
+    assert joined(events({"a bomb": 1})) == {"*": "a bomb"}
+
+
+def test_an_id_that_every_event_repeats_is_said_once() -> None:
+    name = "msg_0123456789abcdef"
+
+    assert joined(events({"id": name}, {"id": name})) == {"id": name}
+    assert joined(events({"x": "la"}, {"x": "la"})) == {"x": "lala"}
+    assert (
+        joined(events({"x": "a sentence again "}, {"x": "a sentence again "}))["x"].count("s") == 2
+    )
+
+
+def test_what_frames_an_event_and_what_is_no_json_is_said() -> None:
+    stream = RAW.open_stream(LIMITS)
+
+    assert [p.text for p in stream.read(sse(None, "name", (" ping",))).pieces] == [" ping\nname"]
+    assert [p.text for p in stream.read(sse("plain")).pieces] == ["plain\n"]
+    assert [p.text for p in stream.read(sse('"a\\u0062c"')).pieces] == ["abc"]
+    assert stream.read(sse(" [DONE]")).last
+    assert not stream.read(sse(None)).last
+
+
+def test_an_event_that_cannot_be_read_safely_ends_the_stream() -> None:
+    with pytest.raises(StreamError):
+        RAW.open_stream(LIMITS).read(sse('{"a": 1, "a": 2}'))
+
+
+def test_a_stream_holds_media() -> None:
+    (read,) = events({"x": "data:image/png;base64,QQ=="})
+
+    assert [medium.kind for medium in read.media] == [MediaKind.IMAGE]
+    assert read.pieces == ()
+
+
+def test_endings_say_what_happened() -> None:
+    result = GuardrailResult(
+        "moderation_llm_v2", "m", Action.BLOCK, {"hate": CategoryDecision(0.5, 0.9)}
+    )
+    stream = RAW.open_stream(LIMITS)
+    blocked = json.loads(stream.blocked(Verdict((result,)), ()).removeprefix(b"data: "))
+    failed = json.loads(stream.failed("it broke").removeprefix(b"data: "))
+
+    assert blocked["error"]["code"] == "guardrail_blocked"
+    assert blocked["guardrails"]["results"]["moderation_llm_v2"]["violated"]
+    assert failed["error"] == {
+        "message": "it broke", "type": "upstream_error", "param": None, "code": "incomplete",
+    }  # fmt: skip
+    assert stream.decoder().feed(b": x\n\n")[0].extra == ("x",)
+
+
+def test_refusals_and_faults_are_openais() -> None:
+    assert RAW.is_stream("text/event-stream")
+    assert not RAW.is_stream("application/json")
+    assert RAW.refusal(Verdict()).status == 403
+    fault = Fault(400, "no", "invalid_request_error", None, "x")
+    assert json.loads(RAW.error_body(fault))["error"]["code"] == "x"
