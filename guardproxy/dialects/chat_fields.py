@@ -65,6 +65,7 @@ PART_MEDIA = {
     "file": MediaKind.FILE,
     "input_file": MediaKind.FILE,
     "document_url": MediaKind.FILE,
+    "tool_file": MediaKind.FILE,
 }
 """Part types that hold, or point at, what a text classifier cannot read."""
 MEDIA_PAYLOAD = frozenset(

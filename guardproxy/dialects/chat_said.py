@@ -66,8 +66,8 @@ def read_choice(choice: Mapping[str, JsonValue], index: int, said: Said) -> None
         if isinstance(spoken, dict):
             _read_spoken(spoken, path, said)
         else:
-            _read_text(spoken, f"{path}.{holder}", said)
-    _read_text(choice.get("text"), f"{path}.text", said)
+            read_text(spoken, f"{path}.{holder}", said)
+    read_text(choice.get("text"), f"{path}.text", said)
     if (logprobs := choice.get("logprobs")) is not None:
         known = {piece.text for piece in said.pieces[before:]}
         for name, text in tokens_said(logprobs, known):
@@ -77,7 +77,7 @@ def read_choice(choice: Mapping[str, JsonValue], index: int, said: Said) -> None
 
 def _read_spoken(spoken: Mapping[str, JsonValue], path: str, said: Said) -> None:
     for name in fields.SAID_TEXT:
-        _read_text(spoken.get(name), f"{path}.{name}", said)
+        read_text(spoken.get(name), f"{path}.{name}", said)
     calls = spoken.get("tool_calls")
     if isinstance(calls, list):
         for position, call in enumerate(calls):
@@ -85,13 +85,14 @@ def _read_spoken(spoken: Mapping[str, JsonValue], path: str, said: Said) -> None
     else:
         said.say(f"{path}.tool_calls", everything_in(calls))
     if (call := spoken.get("function_call")) is not None:
-        _read_function(call, f"{path}.function_call", said)
+        read_function(call, f"{path}.function_call", said)
     if (audio := spoken.get("audio")) is not None:
         _read_audio(audio, f"{path}.audio", said)
     said.say_rest(path, left_over(spoken, fields.SAID_KNOWN))
 
 
-def _read_text(value: JsonValue, channel: str, said: Said) -> None:
+def read_text(value: JsonValue, channel: str, said: Said) -> None:
+    """A text, or what has chunks of one."""
     if isinstance(value, str):
         said.say(channel, value)
         return
@@ -123,11 +124,12 @@ def _read_call(call: JsonValue, position: int, path: str, said: Said) -> None:
     number = index if isinstance(index, int) and not isinstance(index, bool) else position
     channel = f"{path}.tool_calls[{number}]"
     for name in ("function", "custom"):
-        _read_function(call.get(name), f"{channel}.{name}", said)
+        read_function(call.get(name), f"{channel}.{name}", said)
     said.say_rest(channel, left_over(call, {"function", "custom"}))
 
 
-def _read_function(value: JsonValue, channel: str, said: Said) -> None:
+def read_function(value: JsonValue, channel: str, said: Said) -> None:
+    """What is called, and with what; arguments may be an object, as Mistral has it."""
     if not isinstance(value, dict):
         said.say(channel, everything_in(value))
         return
@@ -142,7 +144,7 @@ def _read_audio(value: JsonValue, channel: str, said: Said) -> None:
     if not isinstance(value, dict):
         said.say(channel, everything_in(value))
         return
-    _read_text(value.get("transcript"), f"{channel}.transcript", said)
+    read_text(value.get("transcript"), f"{channel}.transcript", said)
     known = {"transcript"}
     if isinstance(data := value.get("data"), str) and is_payload(data):
         known.add("data")

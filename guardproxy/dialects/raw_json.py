@@ -110,7 +110,7 @@ class RawStream:
     def blocked(self, verdict: Verdict, finished: Collection[int]) -> bytes:
         del finished  # nobody knows choices here
         error = {
-            "message": "Content blocked by guardrail",
+            "message": guardrail_body.BLOCKED_MESSAGE,
             "type": guardrail_body.BLOCKED_TYPE,
             "param": None,
             "code": guardrail_body.BLOCKED_TYPE,

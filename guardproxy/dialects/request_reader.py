@@ -179,6 +179,12 @@ class RequestReader:
         self.say(role, everything_in(called), path)
         self.say(role, "\n".join(filter(None, inside)), path)
 
+    def encoded(self, value: JsonValue, role: Role, path: str) -> None:
+        """A text that may be JSON: as it stands, and as whoever decodes it reads it."""
+        self.rest(value, role, path)
+        if isinstance(value, str):
+            self.say(role, unfolded(value), path)
+
 
 def _without_payload(value: JsonValue) -> JsonValue:
     """The part without the strings that are the medium itself or its address."""

@@ -33,7 +33,7 @@ UNSCANNABLE = "unscannable"
 FAILED = "guardrail_failed"
 """`error.code` where nothing was found, but something could not be judged."""
 
-_BLOCKED_MESSAGE = "Content blocked by guardrail"
+BLOCKED_MESSAGE = "Content blocked by guardrail"
 _FAILED_MESSAGE = (
     "Request blocked due to error in guardrail evaluation and block_on_error is set to True."
 )
@@ -59,11 +59,11 @@ def blocked_body(verdict: Verdict) -> bytes:
 
     `param` is the JSON path of what weighed most, `code` its category or `unscannable`.
     """
-    param, code = _reason(verdict)
+    param, code = reason(verdict)
     return _json(
         {
             "error": {
-                "message": _BLOCKED_MESSAGE,
+                "message": BLOCKED_MESSAGE,
                 "status": 403,
                 "type": BLOCKED_TYPE,
                 "param": param or None,
@@ -127,7 +127,7 @@ def shown_score(decision: CategoryDecision) -> float:
     return decision.score
 
 
-def _reason(verdict: Verdict) -> tuple[str, str]:
+def reason(verdict: Verdict) -> tuple[str, str]:
     """Path and category of the violation furthest above its threshold, or of unread content."""
     violations = [
         (decision.score - decision.threshold, decision.path, category)
