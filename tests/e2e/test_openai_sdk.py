@@ -412,8 +412,8 @@ def test_error_classes(proxy: Proxy, client: OpenAI) -> None:
     assert (large.value.status_code, large.value.code) == (413, "body_too_large")
 
     with pytest.raises(openai.NotFoundError) as unknown:
-        client.completions.create(model=MODEL, prompt="a")
-    assert "/v1/completions" in unknown.value.message
+        client.files.list()
+    assert "/v1/files" in unknown.value.message
 
     with pytest.raises(openai.APIStatusError) as form:
         create(model=MODEL, messages=HARMLESS, extra_headers={"Content-Type": "text/plain"})

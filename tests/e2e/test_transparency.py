@@ -361,16 +361,16 @@ def test_a_listed_route_passes_as_raw_text(api: ScriptedUpstream, tmp_path: Path
     policy = policy_file(
         tmp_path,
         "name: listed\ninput: [{moderation_llm_v2: {action: block}}]\noutput: []\n"
-        "passthrough: [{path: /v1/embeddings, methods: [POST]}]\n",
+        "passthrough: [{path: /v1/rerank, methods: [POST]}]\n",
     )
-    api.says({"data": [{"embedding": [0.5]}]})
+    api.says({"results": [{"index": 0}]})
     with proxying(api, policy=policy) as proxy:
-        passed = post(proxy.url, b'{"input": "a cactus"}', target="/v1/embeddings")
-        refused = post(proxy.url, b'{"input": "a bomb"}', target="/v1/embeddings")
+        passed = post(proxy.url, b'{"query": "a cactus"}', target="/v1/rerank")
+        refused = post(proxy.url, b'{"input": "a bomb"}', target="/v1/rerank")
 
-    assert passed.body == b'{"data": [{"embedding": [0.5]}]}'
+    assert passed.body == b'{"results": [{"index": 0}]}'
     assert refused.status == 403
-    assert [request.body for request in api.requests] == [b'{"input": "a cactus"}']
+    assert [request.body for request in api.requests] == [b'{"query": "a cactus"}']
 
 
 def test_nothing_of_all_this_went_unread_i2(proxy: Proxy) -> None:
