@@ -13,6 +13,7 @@ from starlette.types import Receive, Scope, Send
 from guardproxy import strict_json
 from guardproxy.content import MediaPart, Role, TextPart
 from guardproxy.dialects.base import Asked, Dialect
+from guardproxy.dialects.unlabelled import read_unlabelled
 from guardproxy.errors import RequestError, UpstreamError
 from guardproxy.guard import Guard, Guardrails
 from guardproxy.policy import guardrail_body
@@ -201,8 +202,12 @@ class GuardedExchange:
         body = await answer.read(limits.answer_bytes)
         account.add(len(body))
         answered = self._dialect.read_answer(body, limits)
+        events = read_unlabelled(self._dialect, body, limits)
         verdict = await self._check(
-            answered.texts, Guardrails(self.policy.output), Direction.OUTPUT, answered.media
+            (*answered.texts, *events.texts),
+            Guardrails(self.policy.output),
+            Direction.OUTPUT,
+            (*answered.media, *events.media),
         )
         if verdict.blocked:
             await self._sender.reply(responses.blocked(self._dialect.refusal(verdict), verdict))

@@ -564,6 +564,18 @@ def test_a_stream_as_answer_to_a_whole_request_is_judged(
     assert_blocked(proxies(mode).ask())
 
 
+@pytest.mark.parametrize("kind", ["text/plain", "application/json", "text/event-streams", None])
+def test_a_stream_under_another_name_is_judged_as_its_readers_read_it(
+    proxies: Proxies, api: ScriptedUpstream, kind: str | None
+) -> None:
+    harmful = START + delta(CANARY[:4]) + delta(CANARY[4:]) + DONE
+    harmless = START + delta("sun") + delta("ny") + DONE
+    api.says(lambda _, wire: wire.answer(harmful, content_type=kind))
+    assert_blocked(proxies().ask(stream=True))
+    api.says(lambda _, wire: wire.answer(harmless, content_type=kind))
+    assert proxies().ask(stream=True).body == harmless
+
+
 @pytest.mark.parametrize("status", [400, 401, 404, 429, 500, 503])
 @pytest.mark.parametrize(
     ("body", "kind"),
