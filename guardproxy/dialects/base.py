@@ -49,7 +49,8 @@ class Piece:
 class EventRead:
     """What one event of a stream holds.
 
-    `finished` are the choices that end with it; `last` means that nothing may follow.
+    `finished` are the choices that end with it, or whatever numbers tell the reader later how far
+    its client has come; `last` means that nothing may follow.
     """
 
     pieces: tuple[Piece, ...] = ()
@@ -108,7 +109,10 @@ class StreamReader(Protocol):
         ...
 
     def blocked(self, verdict: Verdict, finished: Collection[int]) -> bytes:
-        """The bytes that end the stream for a guardrail; `finished` choices have ended already."""
+        """The bytes that end the stream for a guardrail.
+
+        `finished` holds what `EventRead.finished` said of all events that have left.
+        """
         ...
 
     def failed(self, message: str) -> bytes:

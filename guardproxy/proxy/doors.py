@@ -24,7 +24,7 @@ from guardproxy.proxy.trail import Trail, trail_of
 NOT_COVERED: Mapping[str, str] = MappingProxyType(
     {
         "/v1/responses": "the Responses API",
-        "/v1/messages": "Anthropic's Messages API",
+        "/v1/messages/batches": "Anthropic's message batches",
         "/v1/completions": "legacy completions",
         "/v1/embeddings": "embeddings",
         "/v1/fim/completions": "Mistral's FIM completions",

@@ -1,0 +1,65 @@
+"""Readers of block-shaped requests."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from guardproxy.content import MediaKind, Role
+from guardproxy.dialects.shape import Shape
+from guardproxy.dialects.shaped_reader import ShapedReader, kind_of_part
+from guardproxy.errors import RequestError
+from guardproxy.policy.config import Limits
+from guardproxy.strict_json import JsonValue
+
+SHAPE = Shape(re.compile("id"), media=re.compile("url"))
+ADDRESS = "https://example.com/a.png"
+
+
+def test_a_medium_is_what_it_stands_for_or_a_file() -> None:
+    reader = ShapedReader(Limits())
+    reader.shaped({"url": ADDRESS}, Role.USER, "a", SHAPE, MediaKind.IMAGE)
+    reader.shaped({"url": "data:audio/wav;base64,QUJD"}, Role.USER, "b", SHAPE, MediaKind.IMAGE)
+
+    assert [(part.kind, part.path) for part in reader.media] == [
+        (MediaKind.IMAGE, "a"),
+        (MediaKind.FILE, "b"),
+    ]
+    assert reader.texts == []
+
+
+def test_arguments_are_judged_with_keys_and_as_their_reader_reads_them() -> None:
+    reader = ShapedReader(Limits())
+    reader.all_of({"q": '["\\u0062omb"]'}, Role.ASSISTANT, "input")
+
+    assert [part.text for part in reader.texts] == ['q\n["\\u0062omb"]', "bomb"]
+
+
+def test_content_that_is_elsewhere_is_a_file() -> None:
+    reader = ShapedReader(Limits())
+    reader.tools([{"name": "f"}, {"deep": [{"server_url": ADDRESS}]}], ("server_url",))
+
+    assert [(part.kind, part.path) for part in reader.media] == [(MediaKind.FILE, "tools[1]")]
+    assert [part.path for part in reader.texts] == ["tools[0]", "tools[1]"]
+
+
+@pytest.mark.parametrize("tools", ["f", {"a": 1}])
+def test_tools_are_a_list(tools: str) -> None:
+    with pytest.raises(RequestError):
+        ShapedReader(Limits()).tools(tools, ())
+
+
+def test_more_parts_than_the_policy_allows_are_refused() -> None:
+    reader = ShapedReader(Limits(parts=1))
+    reader.count_part()
+    with pytest.raises(RequestError, match="more than 1"):
+        reader.count_part()
+
+
+def test_a_part_has_a_type() -> None:
+    assert kind_of_part({"type": "text"}, "a") == ({"type": "text"}, "text")
+    odd_parts: list[JsonValue] = [None, "text", {}, {"type": 1}]
+    for odd in odd_parts:
+        with pytest.raises(RequestError):
+            kind_of_part(odd, "a")
