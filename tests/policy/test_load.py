@@ -159,6 +159,12 @@ def test_all_problems_are_told_in_the_order_of_the_file() -> None:
             ("output: []", "output: [{block_on_error: true}]"), 8, "output[0]",
             "has neither moderation_llm_v1 nor moderation_llm_v2", id="P7-no-config",
         ),
+        # P8: no policy holds an expression that could run away; a route is a plain path
+        pytest.param(("[]", "[]\npatterns: ['(a+)+$']"), 9, "patterns", "unknown key", id="P8-key"),
+        pytest.param(
+            ("[]", "[]\npassthrough: [{path: '/(a+)+$', methods: [GET]}]"), 9,
+            "passthrough[0].path", "", id="P8-route",
+        ),
         # P9: an entry that can never say anything
         pytest.param(
             ("custom_category_thresholds:\n        pii: 0.5", "ignore_other_categories: true"), 4,
