@@ -23,8 +23,8 @@ from guardproxy.strict_json import JsonValue
 from guardproxy.verdict import Verdict
 
 _ERROR = "conversation.response.error"
-_LAST = frozenset({"conversation.response.done", _ERROR})
-_NAMES = _LAST | {
+_LAST = ("conversation.response.done", _ERROR)
+_NAMES = frozenset(_LAST) | {
     "conversation.response.started", "message.output.delta", "function.call.delta",
     "tool.execution.started", "tool.execution.delta", "tool.execution.done",
     "agent.handoff.started", "agent.handoff.done",
