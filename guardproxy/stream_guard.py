@@ -34,6 +34,8 @@ _MOST_CHANNELS = 512
 _LONGEST_VALUE = 128
 """Characters of a value that may be held back because it is not finished: a long URL is let go."""
 
+_FRAME = frozenset({"sse", "raw", "$"})
+"""Channels beside the answer: comments and event names, data that is no JSON, fields around it."""
 # The end of a text that may be the beginning of a value which only its next characters make
 # recognisable: an address, a key, a number in groups, an IBAN.
 _BETWEEN = r"(?:[^\S\r\n]|[()./\u2010-\u2015\u2212\ufe58\ufe63\uff08\uff09\uff0d\uff0e-])"
@@ -130,6 +132,15 @@ class _Channel:
             self.new.clear()
 
 
+def _speaker(channel: str) -> str:
+    """Whose words a channel holds: one choice's, what frames the events, or the one answer's.
+
+    Choices speak at the same time, and so does the frame; all else comes one after the other.
+    """
+    first = channel.partition(".")[0]
+    return first if first in _FRAME or first.startswith("choices[") else ""
+
+
 class StreamGuard:
     """Holds one stream.
 
@@ -188,14 +199,15 @@ class StreamGuard:
         self.held_bytes += len(raw)
 
     def _leave(self, speaking: Collection[str], finished: Iterable[int]) -> None:
-        """A value ends where its choice goes on to another channel, or ends.
+        """A value ends where its speaker goes on to another channel, or ends.
 
-        So the last word of some reasoning is not held for as long as the answer takes.
+        So the last word of some reasoning is not held for as long as the answer takes. What
+        frames the events ends with any event that does not go on with it.
         """
-        speakers = {name.partition(".")[0] for name in speaking}
+        speakers = {_speaker(name) for name in speaking} | _FRAME
         over = {f"choices[{index}]" for index in finished}
         for name, channel in self._channels.items():
-            speaker = name.partition(".")[0]
+            speaker = _speaker(name)
             if speaker in over or (speaker in speakers and name not in speaking):
                 channel.left = True
 

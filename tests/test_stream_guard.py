@@ -267,6 +267,29 @@ def test_another_choice_does_not_end_a_value() -> None:
     assert run(guard, ["ple.org "], CONTENT) == [23]
 
 
+def test_the_last_word_of_a_block_leaves_when_the_next_one_begins() -> None:
+    guard = StreamGuard(StreamMode.HOLD, hold_values=True)
+
+    assert run(guard, ["Sunny."], "content[0].text") == [0]
+    assert run(guard, ["get "], "content[1].name") == [10]
+
+
+@pytest.mark.parametrize("channel", ["sse", "$.usage", "raw"])
+def test_what_frames_an_answer_does_not_end_a_value(channel: str) -> None:
+    guard = StreamGuard(StreamMode.HOLD, hold_values=True)
+
+    assert run(guard, ["anna@exam"], "content[0].text") == [0]
+    assert run(guard, ["ping "], channel) == [0]
+
+
+@pytest.mark.parametrize("channel", ["sse", "$.provider", "raw"])
+def test_what_frames_an_answer_does_not_hold_it_back(channel: str) -> None:
+    guard = StreamGuard(StreamMode.HOLD, hold_values=True)
+
+    assert run(guard, ["PROCESSING"], channel) == [0]
+    assert run(guard, ["It is "], CONTENT) == [16]
+
+
 def test_the_last_word_of_a_choice_leaves_when_it_ends() -> None:
     guard = StreamGuard(StreamMode.HOLD, hold_values=True)
     run(guard, ["sunny"])
