@@ -1,0 +1,155 @@
+"""How the server is set up; that it serves, reloads and ends is tested as a process."""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import os
+import pickle
+import signal
+import socket
+from types import SimpleNamespace
+from typing import Any
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from guardproxy.app import Application
+from guardproxy.cli import serve as module
+from guardproxy.cli.serve import serve, server_config, worker
+from guardproxy.proxy.connection import BoundedProtocol
+from guardproxy.settings import LogLevel, Settings
+
+
+def test_the_server_has_one_parser_and_no_voice_of_its_own() -> None:
+    settings = Settings(header_bytes=2_000, target_bytes=1_000, shutdown_timeout=0.5)
+    config = server_config("guardproxy.cli.serve:worker", settings, factory=True)
+
+    assert config.http is BoundedProtocol
+    assert config.h11_max_incomplete_event_size == 2_000 + 1_000 + 1_024
+    assert (config.ws, config.lifespan) == ("none", "on")
+    assert not any((config.server_header, config.access_log, config.proxy_headers))
+    assert config.timeout_graceful_shutdown == 1
+    assert not logging.getLogger("uvicorn.access").hasHandlers()
+
+
+def test_the_configuration_reaches_another_process() -> None:
+    config = server_config("guardproxy.cli.serve:worker", Settings(workers=3), factory=True)
+
+    assert pickle.loads(pickle.dumps(config)).workers == 3  # noqa: S301 - our own
+
+
+@pytest.mark.parametrize("in_worker", [False, True])
+def test_only_a_worker_installs_its_log_first_of_all(
+    monkeypatch: pytest.MonkeyPatch, *, in_worker: bool
+) -> None:
+    done: list[str] = []
+
+    def install(*_: object) -> None:
+        done.append("installed")
+
+    monkeypatch.setattr(multiprocessing, "parent_process", lambda: in_worker or None)
+    monkeypatch.setattr(module, "install", install)
+    monkeypatch.setattr(module, "Finalize", lambda *_, **__: done.append("to be ended"))
+    monkeypatch.setattr(module, "_expect_signals", lambda: done.append("signals"))
+    server_config("guardproxy.cli.serve:worker", Settings())
+
+    assert done == (["installed", "to be ended", "signals"] if in_worker else [])
+
+
+def test_signals_that_end_or_reload_are_expected_and_not_fatal() -> None:
+    numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+    before = [signal.getsignal(number) for number in numbers]
+    try:
+        module._expect_signals()
+        for number in numbers:
+            os.kill(os.getpid(), number)
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
+
+
+def test_settings_travel_to_workers_through_the_environment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "environ", dict(os.environ))
+        given = Settings(
+            upstream="https://a.example/v1",
+            upstream_api_key="k1",  # type: ignore[arg-type] # pydantic makes it a secret
+            client_keys="k2",  # type: ignore[arg-type] # as above
+            log_level=LogLevel.ERROR,
+            forward_guardrails=True,
+            classifier_threads=2,
+        )
+        module._export(given)
+        exported = {k: v for k, v in os.environ.items() if k.startswith("GUARDPROXY_")}
+    for name, value in exported.items():
+        monkeypatch.setenv(name, value)
+
+    assert Settings() == given
+    assert isinstance(worker(), Application)
+
+
+def test_sighup_goes_to_every_worker_and_restarts_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[tuple[int, int]] = []
+    monkeypatch.setattr(os, "kill", lambda pid, number: sent.append((pid, number)))
+    supervisor = module._Workers.__new__(module._Workers)
+    processes: Any = [SimpleNamespace(pid=pid) for pid in (11, None, 12)]
+    supervisor.processes = processes
+    supervisor.handle_hup()
+
+    assert sent == [(11, signal.SIGHUP), (12, signal.SIGHUP)]
+
+
+def test_an_address_of_version_6_is_listened_on() -> None:
+    if not socket.has_ipv6:
+        pytest.skip("this machine has no IPv6")
+    listener = module._listen(Settings(host="::1", port=0))
+    with listener:
+        assert listener.family is socket.AF_INET6
+        assert listener.get_inheritable()
+
+
+def test_a_host_that_is_not_ours_is_refused_in_one_line() -> None:
+    with pytest.raises(click.ClickException, match=r"cannot listen on 192\.0\.2\.1:0"):
+        module._listen(Settings(host="192.0.2.1", port=0))
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_it_serves_alone_or_together(monkeypatch: pytest.MonkeyPatch, workers: str) -> None:
+    called: list[str] = []
+
+    def note(way: str) -> object:
+        def serving(_: Settings, listener: socket.socket) -> None:
+            called.append(way)
+            listener.close()
+
+        return serving
+
+    monkeypatch.setattr(module, "_serve_alone", note("1"))
+    monkeypatch.setattr(module, "_serve_together", note("2"))
+    shown = CliRunner().invoke(
+        serve, ["--upstream", "https://a.example", "--port", "0", "--workers", workers]
+    )
+
+    assert shown.exit_code == 0, shown.output
+    assert called == [workers]
+    assert "-> https://a.example" in shown.output
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ([], "--upstream"),
+        (["--upstream", "https://a.example", "--client-keys", "k"], "--upstream-api-key"),
+        (["--upstream", "https://a.example", "--policy", "none"], "none"),
+        (["--upstream", "https://a.example", "--model", "/nowhere"], "/nowhere"),
+    ],
+)
+def test_what_cannot_be_used_ends_with_2(given: list[str], words: str) -> None:
+    shown = CliRunner().invoke(serve, given)
+
+    assert shown.exit_code == 2
+    assert words in shown.output.splitlines()[-1]
