@@ -64,7 +64,7 @@ def read_choice(choice: Mapping[str, JsonValue], index: int, said: Said) -> None
     for holder in ("message", "delta"):
         spoken = choice.get(holder)
         if isinstance(spoken, dict):
-            _read_spoken(spoken, path, said)
+            read_spoken(spoken, path, said)
         else:
             read_text(spoken, f"{path}.{holder}", said)
     read_text(choice.get("text"), f"{path}.text", said)
@@ -75,7 +75,8 @@ def read_choice(choice: Mapping[str, JsonValue], index: int, said: Said) -> None
     said.say_rest(path, left_over(choice, fields.CHOICE_KNOWN))
 
 
-def _read_spoken(spoken: Mapping[str, JsonValue], path: str, said: Said) -> None:
+def read_spoken(spoken: Mapping[str, JsonValue], path: str, said: Said) -> None:
+    """Everything a message or a delta says."""
     for name in fields.SAID_TEXT:
         read_text(spoken.get(name), f"{path}.{name}", said)
     calls = spoken.get("tool_calls")

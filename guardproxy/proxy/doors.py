@@ -25,21 +25,17 @@ NOT_COVERED: Mapping[str, str] = MappingProxyType(
     {
         "/v1/responses": "the Responses API",
         "/v1/messages/batches": "Anthropic's message batches",
-        "/v1/completions": "legacy completions",
-        "/v1/embeddings": "embeddings",
-        "/v1/fim/completions": "Mistral's FIM completions",
-        "/v1/agents/completions": "Mistral's agents",
-        "/v1/conversations": "Mistral's conversations",
-        "/v1/realtime": "realtime WebSockets",
-        "/v1/files": "file uploads",
-        "/v1/batches": "batches",
-        "/api/chat": "Ollama's chat",
-        "/api/generate": "Ollama's completions",
+        "/v1/realtime": "realtime sessions (speech and text in WebSocket frames)",
+        "/v1/files": "files (a model reads them later, out of sight)",
+        "/v1/batches": "batches (their prompts stand in a file)",
+        "/api/create": "Ollama's own models (a template changes what they read)",
+        "/api/embed": "Ollama's own embeddings (`/v1/embeddings` is guarded)",
     }
 )
 """Chat APIs that no dialect covers yet: refused by name, so that nobody takes them for a typo."""
 
 _MODELS_BYTES = 8 * 1024 * 1024
+_MODELS_ROUTE = "/v1/models"
 _SHOWN_PATH = 120
 _UNPLAIN = re.compile(r"[^A-Za-z0-9._~/:{}-]")
 _MODELS = re.compile(r"/v1/models(/[A-Za-z0-9._:@-]+)*", re.ASCII)
@@ -70,20 +66,26 @@ class Doors:
         self._services = services
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        path, method = scope["path"], scope["method"]
-        trail = trail_of(scope)
-        if (entrance := self._entrance(scope)) is not None:
+        method, trail = scope["method"], trail_of(scope)
+        entrance = self._entrance(scope)
+        models = _MODELS.fullmatch(scope["path"]) is not None and _is_plain(scope)
+        if entrance is not None and entrance.method in (None, method):
             trail.route = entrance.path
-            if entrance.method not in (None, method):
-                raise _not_allowed(method, path, entrance.method)
             await entrance.app(scope, receive, send)
-        elif _MODELS.fullmatch(path) and _is_plain(scope):
-            trail.route = "/v1/models"
-            if method != "GET":
-                raise _not_allowed(method, path, "GET")
+        elif models and method == "GET":
+            trail.route = _MODELS_ROUTE
             await self._models(scope, receive, send)
+        elif (route := self._listed(scope)) is not None:
+            trail.route = route.path
+            await GuardedEndpoint(RawJson(), self._services)(scope, receive, send)
+        elif entrance is not None:
+            trail.route = entrance.path
+            raise _not_allowed(scope, entrance.method)
+        elif models:
+            trail.route = _MODELS_ROUTE
+            raise _not_allowed(scope, "GET")
         else:
-            await self._pass_or_refuse(scope, receive, send, trail)
+            raise self._refusal(scope)
 
     def _entrance(self, scope: Scope) -> Entrance | None:
         path = scope["path"]
@@ -91,22 +93,19 @@ class Doors:
             return entrance
         return next((each for pattern, each in self._templates if pattern.fullmatch(path)), None)
 
-    async def _pass_or_refuse(
-        self, scope: Scope, receive: Receive, send: Send, trail: Trail
-    ) -> None:
-        """What nobody knows is judged as raw text if the policy lists it, refused otherwise."""
+    def _listed(self, scope: Scope) -> PassthroughRoute | None:
+        """What nobody knows is judged as raw text if the policy lists it."""
+        if not _is_plain(scope):
+            return None
         listed = self._services.policy().config.passthrough
-        path, method = scope["path"], scope["method"]
-        route = next((each for each in listed if matches(each, method, path)), None)
-        if route is None or not _is_plain(scope):
-            raise self._refusal(method, path)
-        trail.route = route.path
-        await GuardedEndpoint(RawJson(), self._services)(scope, receive, send)
+        method, path = scope["method"], scope["path"]
+        return next((each for each in listed if matches(each, method, path)), None)
 
-    def _refusal(self, method: str, path: str) -> RequestError:
+    def _refusal(self, scope: Scope) -> RequestError:
+        method, path = scope["method"], scope["path"]
         if f"/v1{path}" in self._entrances:
             hint = f"did you mean /v1{path}? The base URL ends in /v1"
-        elif known := NOT_COVERED.get(path):
+        elif known := _not_covered(path):
             hint = f"{known} cannot be judged by this version"
         else:
             hint = "no dialect covers it, so nobody could judge what it carries"
@@ -117,9 +116,16 @@ class Doors:
         )  # fmt: skip
 
 
-def _not_allowed(method: str, path: str, allowed: str | None) -> RequestError:
+def _not_covered(path: str) -> str | None:
+    """What is known of a refused path, or of one above it."""
+    return next(
+        (known for above, known in NOT_COVERED.items() if f"{path}/".startswith(f"{above}/")), None
+    )
+
+
+def _not_allowed(scope: Scope, allowed: str | None) -> RequestError:
     return RequestError(
-        f"{method} {_shown(path)}: only {allowed} is served here",
+        f"{scope['method']} {_shown(scope['path'])}: only {allowed} is served here",
         status=405, code="method_not_allowed",
     )  # fmt: skip
 

@@ -41,6 +41,7 @@ output: []
 passthrough:
   - {path: /v1/rerank, methods: [POST]}
   - {path: "/v1/files/{id}", methods: [GET]}
+  - {path: "/v1/deployments/{model}/chat", methods: [GET, POST]}
 """
 JSON = (b"content-type", b"application/json")
 Handler = (
@@ -168,6 +169,30 @@ async def test_what_is_not_covered_yet_is_refused_by_name(path: str) -> None:
     assert (error.status, error.code) == (404, "route_not_covered")
     assert path in error.message
     assert NOT_COVERED[path] in error.message
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [
+        ("/v1/realtime/sessions", "WebSocket frames"),
+        ("/v1/batches/batch_1/cancel", "stand in a file"),
+        ("/v1/files/file-1/content", "a model reads them later"),
+        ("/v1/filesystem", "no dialect covers it"),
+    ],
+)
+async def test_e15_e16_what_stands_below_is_refused_for_the_same_reason(
+    path: str, reason: str
+) -> None:
+    assert reason in (await refusal(path)).message
+
+
+async def test_another_method_of_a_guarded_route_may_be_listed() -> None:
+    stored, trail = await ask("/v1/deployments/a/chat", method="GET")
+    guarded, _ = await ask("/v1/deployments/a/chat", method="POST")
+
+    assert (stored.body, trail.route) == (b"{}", "/v1/deployments/{model}/chat")
+    assert guarded.body == b"azure"
+    assert (await refusal("/v1/deployments/a/chat", method="PUT")).status == 405
 
 
 async def test_a_forgotten_version_is_pointed_out() -> None:
