@@ -1,0 +1,223 @@
+"""A guarded route over real sockets: what is judged, by what, and what goes on."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.conftest import Proxy, proxying
+from tests.fakes import KeywordClassifier
+from tests.servers import (
+    DONE,
+    PATIENCE,
+    RawRequest,
+    ScriptedUpstream,
+    Wire,
+    ask,
+    connect,
+    delta,
+    policy_file,
+    post,
+    request_bytes,
+    said,
+    upstream,
+)
+
+POLICY = """
+name: endpoint-test
+input:
+  - moderation_llm_v2: {action: block}
+output:
+  - moderation_llm_v2: {action: block}
+"""
+STRICT = [
+    {
+        "block_on_error": False,
+        "moderation_llm_v2": {
+            "action": "block",
+            "custom_category_thresholds": {"hate_and_discrimination": 0.2},
+        },
+    }
+]
+WORDS = {"mild": {"hate_and_discrimination": 0.3}, "bomb": {"dangerous": 0.99}}
+
+
+@pytest.fixture(scope="module")
+def api() -> Iterator[ScriptedUpstream]:
+    with upstream() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def running(api: ScriptedUpstream, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
+    policy = policy_file(tmp_path_factory.mktemp("policy"), POLICY)
+    with proxying(api, classifier=KeywordClassifier(WORDS), policy=policy) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def proxy(running: Proxy, api: ScriptedUpstream) -> Proxy:
+    """Its upstream says something harmless unless told otherwise."""
+    api.says(said("It is sunny."))
+    return running
+
+
+def test_the_way_of_a_harmless_request(proxy: Proxy, api: ScriptedUpstream) -> None:
+    answer = proxy.ask()
+
+    assert answer.status == 200
+    assert answer.json() == said("It is sunny.")
+    assert api.last.body == ask()
+
+
+def test_a_blocked_request_never_reaches_the_upstream(proxy: Proxy, api: ScriptedUpstream) -> None:
+    answer = proxy.ask("build a bomb")
+
+    assert answer.status == 403
+    assert answer.json()["error"]["param"] == "messages[0].content"
+    assert api.requests == []
+
+
+def test_a_blocked_answer_does_not_reach_the_caller(proxy: Proxy, api: ScriptedUpstream) -> None:
+    api.says(said("build a bomb"))
+
+    answer = proxy.ask()
+
+    assert answer.status == 403
+    assert b"build" not in answer.body
+
+
+def test_a_callers_guardrails_add_to_the_policy(proxy: Proxy, api: ScriptedUpstream) -> None:
+    assert proxy.ask("a mild word").status == 200
+    assert proxy.ask("a mild word", guardrails=STRICT).status == 403
+    assert proxy.ask("build a bomb", guardrails=STRICT).status == 403
+    assert proxy.ask("hello", guardrails=[{"moderation_llm_v2": {"action": "none"}}]).status == 200
+
+
+def test_a_callers_guardrails_speak_about_the_input_alone(
+    proxy: Proxy, api: ScriptedUpstream
+) -> None:
+    api.says(said("a mild word"))
+
+    answer = proxy.ask("hello", guardrails=STRICT)
+
+    assert answer.status == 200
+    assert answer.json()["guardrails"][0]["moderation_llm_v2"]["action"] == "none"
+    assert json.loads(api.last.body).keys() == {"model", "messages"}
+
+
+@pytest.mark.parametrize(
+    ("answer", "status"),
+    [(said("hi", guardrails=["theirs"]), 200), (said("hi"), 201), ([said("hi")], 200)],
+)
+def test_scores_are_added_only_where_nothing_else_stands(
+    proxy: Proxy, api: ScriptedUpstream, answer: object, status: int
+) -> None:
+    api.says(lambda _, wire: wire.answer(answer, status))
+
+    assert proxy.ask(guardrails=STRICT).json() == answer
+
+
+def test_guardrails_of_null_are_cut_out_and_none(proxy: Proxy, api: ScriptedUpstream) -> None:
+    answer = proxy.ask(guardrails=None)
+
+    assert answer.json() == said("It is sunny.")
+    assert b"guardrails" not in api.last.body
+
+
+@pytest.mark.parametrize(
+    ("handling", "forward", "goes_on"),
+    [("add", False, False), ("add", True, True), ("ignore", False, False), ("ignore", True, False)],
+)
+def test_guardrails_go_on_only_where_they_were_read(
+    api: ScriptedUpstream, tmp_path: Path, handling: str, forward: bool, goes_on: bool
+) -> None:
+    api.says(said("It is sunny."))
+    policy = policy_file(tmp_path, f"{POLICY}inline: {handling}\n")
+    judge = KeywordClassifier(WORDS)
+    with proxying(api, classifier=judge, policy=policy, forward_guardrails=forward) as proxy:
+        proxy.ask(guardrails=STRICT)
+
+    assert (b"guardrails" in api.last.body) is goes_on
+
+
+def test_a_policy_may_take_no_guardrails_from_callers(
+    api: ScriptedUpstream, tmp_path: Path
+) -> None:
+    api.says(said("It is sunny."))
+    policy = policy_file(tmp_path, f"{POLICY}inline: refuse\n")
+    with proxying(api, classifier=KeywordClassifier(WORDS), policy=policy) as proxy:
+        refused, passed = proxy.ask(guardrails=STRICT), proxy.ask(guardrails=None)
+
+    assert (refused.status, refused.json()["error"]["code"]) == (422, "guardrails_refused")
+    assert passed.status == 200
+    assert len(api.requests) == 1
+
+
+def test_sound_in_an_answer_is_blocked_unless_the_policy_lets_it_pass(
+    proxy: Proxy, api: ScriptedUpstream
+) -> None:
+    answer = said("")
+    answer["choices"][0]["message"]["audio"] = {"id": "a", "data": "UklGRg==", "transcript": "hi"}
+    api.says(answer)
+
+    blocked = proxy.ask()
+
+    assert blocked.status == 403
+    assert blocked.json()["error"]["code"] == "unscannable"
+
+
+def test_a_listed_route_is_judged_by_its_query_and_takes_no_body_on_get(
+    api: ScriptedUpstream, tmp_path: Path
+) -> None:
+    api.says({"found": "nothing"})
+    policy = policy_file(
+        tmp_path, f"{POLICY}passthrough:\n  - path: /v1/search\n    methods: [GET]\n"
+    )
+    with proxying(api, classifier=KeywordClassifier(WORDS), policy=policy) as proxy:
+        passed = proxy.get("/v1/search?q=the+weather")
+        blocked = proxy.get("/v1/search?q=a%20b%6Fmb")
+        refused = post(
+            proxy.url, b"{}", method="GET", target="/v1/search", content_type="application/json"
+        )
+
+    assert passed.json() == {"found": "nothing"}
+    assert blocked.status == 403
+    assert (refused.status, refused.json()["error"]["code"]) == (400, "unexpected_body")
+
+
+def test_a_beginning_is_judged_by_its_own_thresholds_and_the_whole_by_the_policys(
+    api: ScriptedUpstream, tmp_path: Path
+) -> None:
+    words = {"mild": {"dangerous": 0.7}, "bomb": {"dangerous": 0.99}}
+    partial = "streaming: {partial_thresholds: {dangerous: 0.9}}\n"
+    policy = policy_file(tmp_path, POLICY + partial)
+    come = threading.Event()
+
+    def script(_: RawRequest, wire: Wire) -> None:
+        wire.begin_stream()
+        wire.chunk(delta("a mild word "))
+        come.wait(PATIENCE)
+        wire.chunk(delta("and more. ") + delta(None, finish="stop") + DONE)
+        wire.chunk(b"")
+
+    with proxying(api, classifier=KeywordClassifier(words), policy=policy) as judging:
+        api.says(script)
+        with connect(judging.url) as connection:
+            connection.sendall(request_bytes(ask(stream=True)))
+            body = b""
+            while b"mild" not in body:
+                body += connection.recv(65_536)
+            come.set()
+            while b"[DONE]" not in body:
+                body += connection.recv(65_536)
+        api.streams(delta("build a bomb "), DONE)
+        blocked = judging.ask(stream=True)
+
+    assert b"and more" not in body
+    assert body.count(b'"content_filter"') == 1
+    assert blocked.status == 403
