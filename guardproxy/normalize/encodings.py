@@ -32,9 +32,13 @@ _RUN = 12
 """Shortest run of characters to try: shorter ones are words."""
 _BASE64 = re.compile(r"(?<![A-Za-z0-9+/_=-])[A-Za-z0-9+/_-]{12,}+={0,2}")
 _BASE32 = re.compile(r"(?<![A-Za-z0-9+/_=-])[A-Z2-7]{16,}+={0,6}(?![A-Za-z0-9+/_=-])")
-_HEX = re.compile(r"(?<![0-9A-Za-z])(?:(?:0x|\\x)?[0-9a-fA-F]{2}[ :,]?){5,}+(?![0-9A-Za-z])")
+# In one piece or in groups, so that a short word of such letters after it ends the first.
+_HEX = re.compile(
+    r"(?<![0-9A-Za-z])(?:(?:(?:0x|\\x)?[0-9a-fA-F]{2}){5,}+(?![0-9A-Za-z])"
+    r"|(?:0x|\\x)?[0-9a-fA-F]{2}(?:[ :,]?(?:0x|\\x)?[0-9a-fA-F]{2}){4,}(?![0-9A-Za-z]))"
+)
 _HEX_DIGITS = re.compile(r"0x|\\x|[ :,]")
-_BINARY = re.compile(r"(?<![0-9A-Za-z])(?:[01]{8}[ ,]?){3,}+(?![0-9A-Za-z])")
+_BINARY = re.compile(r"(?<![0-9A-Za-z])[01]{8}(?:[ ,]?[01]{8}){2,}+(?![0-9A-Za-z])")
 # Quick to look for, and in every run of these digits that holds plain letters.
 # (Written so that each begins with one set of characters: the engine skips to those at once.)
 _HEX_HINT = re.compile(

@@ -32,3 +32,15 @@ def test_a_disguise_is_undone(text: str, seen: str) -> None:
 )
 def test_what_only_resembles_a_disguise_stays(text: str) -> None:
     assert decode_runs(unescape(text)) == text
+
+
+@pytest.mark.parametrize("after", ["", " and so on", " be it", " add more", ", zoo", ".", ": a"])
+@pytest.mark.parametrize("separator", ["", " ", ":", ","])
+def test_a_run_of_digits_is_decoded_whatever_follows(separator: str, after: str) -> None:
+    text = "kill them all"
+    in_hex = separator.join(f"{ord(letter):02x}" for letter in text)
+    in_bits = separator.replace(":", ",").join(f"{ord(letter):08b}" for letter in text)
+
+    assert text in decode_runs(in_bits + after)
+    if not (separator == " " and after == " be it"):  # one more group, for whoever decodes it
+        assert text in decode_runs(in_hex + after)
