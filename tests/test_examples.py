@@ -26,6 +26,8 @@ PRINTS = {
     "openai_stream.py": [r"\AA baker gave each loaf a name", r"\[cut by moderation_llm_v2: dang"],
     "openai_async.py": [r"\?\n  A cactus", r"\?\n  refused \(dangerous\)", r"\?\n  Paris\."],
     "handling_blocks.py": [r"\?\n  A cactus", r"the question is about dangerous"],
+    # The example upstream knows no Messages, and a refused question never gets there.
+    "anthropic_messages.py": [r"\Arefused: dangerous, at messages\[0\]\.content\n\Z"],
     "mistral_inline.py": [r"\?\n  Paris\.\n", r"1111\.\n  403, blocked by moderation_llm_v2\n"],
     "moderation.py": [r"cactus\?\n  fine: ", r"tonight\.\n  flagged: violence"],
     "curl.sh": [
