@@ -19,6 +19,7 @@ from typing import Any
 from tests.servers import RawAnswer, eventually, post
 
 ROOT = Path(__file__).parent.parent
+_GRACE_SECONDS = 5
 _ADDRESS = re.compile(r"on (http://\S+?)/v1 ")
 
 
@@ -99,6 +100,9 @@ def serving(*arguments: str, **environment: str) -> Iterator[Running]:
         try:
             yield Running(process, said, logged)
         finally:
+            process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(_GRACE_SECONDS)
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()

@@ -67,6 +67,41 @@ def test_a_value_out_of_bounds_is_refused(
         Settings()
 
 
+BOUNDS = {
+    "port": (0, 65_535),
+    "workers": (1, 256),
+    "header_bytes": (1_024, None),
+    "header_count": (10, None),
+    "target_bytes": (256, None),
+    "buffered_bytes": (1_024 * 1_024, None),
+    "classifier_queue": (1, None),
+    "classifier_threads": (1, None),
+    "cache_entries": (0, None),
+}
+
+
+@pytest.mark.parametrize("name", BOUNDS)
+def test_each_bound_may_be_reached_and_not_passed(name: str) -> None:
+    least, most = BOUNDS[name]
+
+    assert getattr(Settings.model_validate({name: least}), name) == least
+    with pytest.raises(ValidationError):
+        Settings.model_validate({name: least - 1})
+    if most is not None:
+        assert getattr(Settings.model_validate({name: most}), name) == most
+        with pytest.raises(ValidationError):
+            Settings.model_validate({name: most + 1})
+
+
+def test_the_defaults_are_the_documented_bounds() -> None:
+    settings = Settings()
+
+    assert (settings.header_bytes, settings.header_count) == (16_384, 100)
+    assert (settings.target_bytes, settings.buffered_bytes) == (8_192, 268_435_456)
+    assert (settings.request_timeout, settings.idle_timeout) == (600, 60)
+    assert (settings.classifier_timeout, settings.classifier_queue) == (2, 64)
+
+
 def test_keys_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GUARDPROXY_UPSTREAM_API_KEY", "sk-secret-1")
     monkeypatch.setenv("GUARDPROXY_CLIENT_KEYS", "sk-secret-2,sk-secret-3")

@@ -171,6 +171,32 @@ async def test_other_files_of_the_folder_reload_nothing(file: Path) -> None:
     assert told.attempts == ["second"]
 
 
+async def test_a_file_that_is_deleted_and_comes_back_is_seen(file: Path) -> None:
+    told = Told()
+    store = PolicyStore(load(file), told)
+    async with watching(store, file):
+        await asyncio.to_thread(file.unlink)
+        await asyncio.to_thread(eventually, lambda: told.attempts == [None])
+        write(file, TEXT.format("second"))
+
+        assert await has_name(store, "second")
+
+
+async def test_a_watch_that_ends_is_followed_by_reading(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def ends(*_: object, **__: object) -> AsyncIterator[None]:
+        yield
+
+    monkeypatch.setattr(policy_store, "awatch", ends)
+    monkeypatch.setattr(policy_store, "_LOOK_EVERY", 10)
+    store = PolicyStore(load(file), Told())
+    async with watching(store, file):
+        write(file, TEXT.format("second"))
+
+        assert await has_name(store, "second")
+
+
 @pytest.mark.parametrize("error", [OSError("no watches left"), RuntimeError("inotify")])
 async def test_where_nothing_can_be_watched_the_file_is_read_now_and_then(
     file: Path,
