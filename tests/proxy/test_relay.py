@@ -454,6 +454,32 @@ def test_an_event_of_the_largest_size_passes(proxies: Proxies, api: ScriptedUpst
     assert proxies("live").ask(stream=True).body == largest + STOP + DONE
 
 
+@pytest.mark.parametrize("mode", GUARDING)
+def test_what_must_be_held_is_bounded(api: ScriptedUpstream, tmp_path: Path, mode: str) -> None:
+    text = POLICY.format(mode=mode, closed="true", keep_alive=15)
+    policy = policy_file(tmp_path, text + "limits: {answer_bytes: 4096, hold_bytes: 1024}\n")
+    events = [delta(f"{number} sheep are jumping. ") for number in range(100)]
+    api.says(lambda _, wire: wire.stream(b"".join(events) + DONE))
+    with proxying(api, classifier=Moody({CANARY: {"dangerous": 0.9}}), policy=policy) as proxy:
+        assert_incomplete(proxy.ask(stream=True))
+
+
+@pytest.mark.parametrize("early", [False, True])
+def test_m5_sound_that_may_not_pass_ends_a_stream(
+    api: ScriptedUpstream, tmp_path: Path, early: bool
+) -> None:
+    text = POLICY.format(mode="hold", closed="true", keep_alive=15)
+    policy = policy_file(tmp_path, text.replace("{audio: allow}", "{audio: block}"))
+    sound = delta(None, audio={"data": "UklGRg=="})
+    api.streams(*([] if early else [delta("Listen: ")]), sound, STOP, DONE)
+    with proxying(api, classifier=Moody({CANARY: {"dangerous": 0.9}}), policy=policy) as proxy:
+        answer = proxy.ask(stream=True)
+
+    assert b"UklGRg==" not in answer.body
+    assert answer.status == 403 or b'"content_filter"' in answer.body
+    assert b'"unscannable"' in answer.body
+
+
 def test_s19_nothing_follows_the_end(proxies: Proxies, api: ScriptedUpstream) -> None:
     api.streams(delta("It is sunny."), DONE, delta(CANARY), b": " + CANARY.encode() + b"\n\n")
 
