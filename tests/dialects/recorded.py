@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from guardproxy.dialects.base import Dialect, EventRead
+from guardproxy.dialects.ndjson import LineDecoder
 from guardproxy.errors import RequestError, UpstreamError
 from guardproxy.policy.config import Limits
 from guardproxy.sse import EventDecoder, ServerSentEvent
@@ -37,7 +38,7 @@ def recorded(dialect: Dialect) -> Recorded:
     return Recorded(
         _values(folder / "requests"),
         _values(folder / "answers"),
-        {file.stem: file.read_bytes() for file in sorted((folder / "streams").glob("*.sse"))},
+        {file.stem: file.read_bytes() for file in sorted((folder / "streams").glob("*"))},
     )
 
 
@@ -47,7 +48,9 @@ def _values(folder: Path) -> dict[str, Json]:
 
 
 def events_in(stream: bytes) -> list[ServerSentEvent]:
-    decoder = EventDecoder(LIMITS.event_bytes)
+    # Lines of JSON, or server-sent events.
+    kind = LineDecoder if stream.startswith(b"{") else EventDecoder
+    decoder = kind(LIMITS.event_bytes)
     rest = [decoder.finish()] if not (events := decoder.feed(stream)) else []
     return [*events, *(event for event in rest if event is not None)]
 

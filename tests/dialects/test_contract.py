@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from guardproxy.dialects.base import Dialect, Fault
 from guardproxy.dialects.routes import GUARDED
 from guardproxy.errors import RequestError, StreamError, UpstreamError
-from guardproxy.sse import EventDecoder, ServerSentEvent
+from guardproxy.sse import ServerSentEvent
 from guardproxy.verdict import Action, CategoryDecision, GuardrailResult, Verdict
-from tests.dialects.bodies import CANARY, with_canary
+from tests.dialects.bodies import CANARY, Json, with_canary
 from tests.dialects.recorded import (
     LIMITS,
     answer_texts,
@@ -92,9 +92,14 @@ def test_every_text_of_a_frame_is_judged(dialect: Dialect, frame: str, json_data
         raw=b"",
         extra=(CANARY,) if frame == "extra" else (),
     )
-    pieces = dialect.open_stream(LIMITS).read(event).pieces
-
-    assert heard([piece.text for piece in pieces])
+    try:
+        pieces = dialect.open_stream(LIMITS).read(event).pieces
+    except StreamError:
+        # An API whose events are JSON and nothing else.
+        assert frame == "data"
+        assert not json_data
+    else:
+        assert heard([piece.text for piece in pieces])
 
 
 @STREAMING
@@ -142,7 +147,7 @@ def test_what_ends_a_stream_is_read_by_the_dialect_itself(dialect: Dialect) -> N
                 if at < left:
                     finished.update(read.finished)
             for end in (reader.blocked(VERDICT, finished), reader.failed("it broke")):
-                decoder = EventDecoder(LIMITS.event_bytes)
+                decoder = reader.decoder()
                 ours = decoder.feed(end)
 
                 assert ours
@@ -150,21 +155,29 @@ def test_what_ends_a_stream_is_read_by_the_dialect_itself(dialect: Dialect) -> N
                 assert b'"guardrails"' in reader.blocked(VERDICT, finished)
 
 
+def error_in(body: Json) -> Json:
+    """What an error says: in an object of its own, or beside a message in Ollama's way."""
+    error = body["error"]
+    return error if isinstance(error, dict) else {**body, "message": error}
+
+
 @DIALECTS
 def test_a_refusal_is_an_error_with_guardrails(dialect: Dialect) -> None:
     refusal = dialect.refusal(VERDICT)
     body = json.loads(refusal.body)
+    error = error_in(body)
 
     assert 400 <= refusal.status < 500
-    assert body["error"]["code"] == "dangerous"
-    assert body["error"]["param"] == "somewhere"
+    assert error["code"] == "dangerous"
+    assert error["param"] == "somewhere"
     assert body["guardrails"]["results"]["moderation_llm_v2"]["violated"] is True
 
 
 @DIALECTS
 @pytest.mark.parametrize("status", [400, 401, 404, 413, 415, 422, 500, 502, 503, 504])
 def test_a_fault_is_an_error_with_a_message(dialect: Dialect, status: int) -> None:
-    body = json.loads(dialect.error_body(Fault(status, "must be a list", "kind", "messages", "c")))
+    body = dialect.error_body(Fault(status, "must be a list", "kind", "messages", "c"))
+    error = error_in(json.loads(body))
 
-    assert "messages: must be a list" in body["error"]["message"]
-    assert body["error"]["type"]
+    assert "messages: must be a list" in error["message"]
+    assert error["type"]
