@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Iterator
 
 from guardproxy.dialects import chat_request, openai_shape
 from guardproxy.dialects.answer_reader import DONE, read_whole, say_frame, value_of
-from guardproxy.dialects.base import Answered, Asked, EventRead, Fault, Refusal
+from guardproxy.dialects.base import Answered, Asked, EventRead, Fault, Piece, Refusal
 from guardproxy.dialects.chat_said import Said, continued, read_choice
 from guardproxy.dialects.leaves import is_token, left_over
+from guardproxy.dialects.unfolding import Unfolding
 from guardproxy.errors import StreamError, UpstreamError
 from guardproxy.policy import guardrail_body
 from guardproxy.policy.config import Limits
 from guardproxy.sse import EventDecoder, ServerSentEvent
 from guardproxy.strict_json import JsonValue
 from guardproxy.verdict import Verdict
+
+_FOLDED = (".arguments", ".input")
+"""How channels end whose text is JSON for a tool."""
 
 
 class ChatCompletions:
@@ -65,6 +69,7 @@ class ChatStream:
         self._head: dict[str, JsonValue] = {"id": "", "created": 0, "model": ""}
         self._choices: set[int] = set()
         self._rest: dict[str, str] = {}
+        self._unfoldings: dict[str, Unfolding] = {}
 
     def decoder(self) -> EventDecoder:
         return EventDecoder(self._limits.event_bytes)
@@ -81,7 +86,8 @@ class ChatStream:
             finished = self._remember(value)
         except UpstreamError as error:
             raise StreamError("an event of the stream cannot be read safely") from error
-        return EventRead(tuple(continued(said, self._rest)), tuple(said.media), finished)
+        pieces = tuple(self._unfolded(continued(said, self._rest)))
+        return EventRead(pieces, tuple(said.media), finished)
 
     def blocked(self, verdict: Verdict, finished: Collection[int]) -> bytes:
         still_open = sorted((self._choices or {0}) - set(finished)) or [max(self._choices or {0})]
@@ -95,6 +101,14 @@ class ChatStream:
 
     def failed(self, message: str) -> bytes:
         return openai_shape.stream_fault(message)
+
+    def _unfolded(self, pieces: Iterable[Piece]) -> Iterator[Piece]:
+        """The pieces, and what JSON in the arguments of tools says to whoever decodes it."""
+        for piece in pieces:
+            yield piece
+            if piece.channel.endswith(_FOLDED):
+                unfolding = self._unfoldings.setdefault(piece.channel, Unfolding(piece.channel))
+                yield from unfolding.read(piece.text)
 
     def _filtered(self, index: int) -> dict[str, JsonValue]:
         name, nothing = self._silent

@@ -261,6 +261,25 @@ def test_s3_any_cut_of_a_text_gives_the_same_text(text: str, cuts: list[int]) ->
     assert channels(read_all(stream)) == {"choices[0].content": text}
 
 
+@pytest.mark.parametrize("levels", [1, 2, 3])
+@pytest.mark.parametrize("form", ["arguments", "input"])
+def test_m12_escapes_in_streamed_arguments_are_undone_however_they_are_cut(
+    levels: int, form: str
+) -> None:
+    folded = '{"q": "%s"}' % "".join(f"\\u{ord(letter):04x}" for letter in BAD)  # noqa: UP031 - braces
+    for _ in range(levels - 1):
+        folded = json.dumps({"q": folded})
+    for size in (1, 2, 5, 100_000):
+        pieces = [folded[at : at + size] for at in range(0, len(folded), size)]
+        calls: list[JsonValue] = [
+            {"index": 0, "delta": {"tool_calls": [{"index": 0, "function": {form: piece}}]}}
+            for piece in pieces
+        ]
+        said = channels(read_all(b"".join(map(chunk, calls))))
+
+        assert any(BAD in text for text in said.values())
+
+
 # ---- endings -----------------------------------------------------------------------------------
 
 HEAD: dict[str, JsonValue] = {"id": "chatcmpl-1", "created": 1730000000, "model": "gpt-4o"}
