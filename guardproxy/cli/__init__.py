@@ -7,13 +7,16 @@ from types import MappingProxyType
 
 import click
 
-# Imported when they are called: `--help` and `policy check` need neither server nor model.
+# Imported when they are called: `--help` needs neither server nor model.
 _COMMANDS = MappingProxyType(
     {
-        "serve": "guardproxy.cli.serve:serve",
-        "moderate": "guardproxy.cli.moderate:moderate",
-        "policy": "guardproxy.cli.policy:policy",
-        "demo": "guardproxy.demo:demo",
+        "serve": ("guardproxy.cli.serve:serve", "Guard an LLM API: listen here, judge, pass on."),
+        "moderate": (
+            "guardproxy.cli.moderate:moderate",
+            "Judge texts and show the score of every category.",
+        ),
+        "policy": ("guardproxy.cli.policy:policy", "Check, explain and rewrite policies."),
+        "demo": ("guardproxy.demo:demo", "See it work: three questions, no API key, no network."),
     }
 )
 
@@ -23,12 +26,16 @@ class _LazyGroup(click.Group):
         return list(_COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's
-        if (place := _COMMANDS.get(cmd_name)) is None:
+        if cmd_name not in _COMMANDS:
             return None
-        module, _, name = place.partition(":")
+        module, _, name = _COMMANDS[cmd_name][0].partition(":")
         command = getattr(import_module(module), name)
         assert isinstance(command, click.Command)  # noqa: S101 - the table says so
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in _COMMANDS.items()])
 
 
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
