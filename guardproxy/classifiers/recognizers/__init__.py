@@ -22,10 +22,11 @@ from guardproxy.classifiers.recognizers.finding import (
 )
 from guardproxy.classifiers.recognizers.keys import KEYS
 from guardproxy.classifiers.recognizers.numbers import NUMBERS
+from guardproxy.classifiers.recognizers.resembling import RESEMBLING
 
 __all__ = ["RECOGNIZERS", "Finding", "Kind", "findings", "pii_score"]
 
-RECOGNIZERS: Final[tuple[Recognizer, ...]] = (*KEYS, *NUMBERS, *CONTACTS)
+RECOGNIZERS: Final[tuple[Recognizer, ...]] = (*KEYS, *NUMBERS, *CONTACTS, *RESEMBLING)
 """In the order they are tried: the surest first."""
 
 _HIGHEST: Final = max(recognizer.confidence for recognizer in RECOGNIZERS)

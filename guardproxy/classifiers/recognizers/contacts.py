@@ -43,10 +43,15 @@ def is_personal_email(candidate: str) -> bool:
         len(domain) <= 253
         and not _NO_DOMAINS.fullmatch(labels[-1])
         and ".".join(labels[-2:]) not in _SAMPLE_DOMAINS
-        and not _ROLES.fullmatch(local.partition("+")[0])
+        and not is_office(local)
         and ".." not in local
         and not local.endswith(".")
     )
+
+
+def is_office(local: str) -> bool:
+    """Whether a mailbox, without its domain and in lower case, is a duty and not a person."""
+    return _ROLES.fullmatch(local.partition("+")[0]) is not None
 
 
 def is_public_ip(candidate: str) -> bool:

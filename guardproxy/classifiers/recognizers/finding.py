@@ -12,7 +12,7 @@ from typing import Final
 
 
 class Kind(StrEnum):
-    """Kinds of personal data that can be proved by form."""
+    """Kinds of personal data that can be proved by form, and what only has the form."""
 
     EMAIL = "email"
     PHONE = "phone"
@@ -21,6 +21,7 @@ class Kind(StrEnum):
     NATIONAL_ID = "national_id"
     IP_ADDRESS = "ip_address"
     KEY = "key"
+    RESEMBLING = "resembling"
 
 
 @dataclass(frozen=True, slots=True)
