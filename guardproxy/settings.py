@@ -76,7 +76,7 @@ class Settings(BaseSettings):
         default=10.0, gt=0, description="longest wait for a connection upstream"
     )
     idle_timeout: float = Field(
-        default=60.0, gt=0, description="longest silence of the upstream or of the caller"
+        default=60.0, gt=0, description="longest silence within an answer, or of the caller"
     )
     request_timeout: float = Field(
         default=600.0, gt=0, description="longest time a request may take in all"

@@ -24,7 +24,7 @@ _PIECE = 256 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """Seconds: for a connection, for a silence, for everything."""
+    """Seconds: for a connection, for a silence once an answer has begun, for everything."""
 
     connect: float
     idle: float
@@ -57,9 +57,10 @@ def aiohttp_transport() -> httpx.AsyncBaseTransport:
 class UpstreamAnswer:
     """An answer whose head is here and whose body is still coming."""
 
-    def __init__(self, response: httpx.Response, deadline: float) -> None:
+    def __init__(self, response: httpx.Response, deadline: float, idle: float) -> None:
         self._response = response
         self._deadline = deadline
+        self._idle = idle
         self.status = response.status_code
         self.headers: Headers = list(response.headers.raw)
 
@@ -76,11 +77,12 @@ class UpstreamAnswer:
             UpstreamError: it breaks off, falls silent or takes too long.
         """
         source = self._response.aiter_raw()
+        now = asyncio.get_running_loop().time
         try:
             while True:
                 # Around each step and not around the loop: a timeout must not fire while the
                 # generator sleeps in somebody else's `async for`.
-                async with asyncio.timeout_at(self._deadline):
+                async with asyncio.timeout_at(min(self._deadline, now() + self._idle)):
                     chunk = await anext(source, None)
                 if chunk is None:
                     return
@@ -142,7 +144,9 @@ class Upstream:
         deadline = asyncio.get_running_loop().time() + self._timeouts.total
         timeouts = {
             "connect": self._timeouts.connect,
-            "read": self._timeouts.idle,
+            # Until an answer begins: a model that answers whole is silent while it thinks, and
+            # a client told of a timeout would ask, and pay, again.
+            "read": self._timeouts.total,
             "write": self._timeouts.idle,
             "pool": self._timeouts.connect,
         }
@@ -159,7 +163,7 @@ class Upstream:
         except (httpx.HTTPError, aiohttp.ClientError, OSError, ValueError) as error:
             raise _broken(error, "did not answer in time") from error
         try:
-            yield _readable(response, deadline)
+            yield _readable(response, deadline, self._timeouts.idle)
         finally:
             await response.aclose()
 
@@ -173,13 +177,13 @@ async def _pieces(body: bytes) -> AsyncIterator[bytes]:
         yield body[start : start + _PIECE]
 
 
-def _readable(response: httpx.Response, deadline: float) -> UpstreamAnswer:
+def _readable(response: httpx.Response, deadline: float, idle: float) -> UpstreamAnswer:
     if not 200 <= response.status_code < 600:
         raise UpstreamError("the upstream answered with a status that cannot be passed on")
     coding = response.headers.get("content-encoding", "identity").strip().lower()
     if coding not in ("", "identity"):
         raise UpstreamError("the upstream sent a compressed answer though none was asked for")
-    return UpstreamAnswer(response, deadline)
+    return UpstreamAnswer(response, deadline, idle)
 
 
 def _broken(error: Exception, when_late: str) -> UpstreamError:

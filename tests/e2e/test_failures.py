@@ -359,7 +359,7 @@ def test_a_compressed_answer_is_a_502_c8(proxy: Proxy, *, streamed: bool) -> Non
 
 def test_an_upstream_that_says_nothing_is_a_504(api: ScriptedUpstream) -> None:
     api.says(lambda _, wire: wire.gone())
-    with proxying(api, idle_timeout=0.2) as proxy:
+    with proxying(api, request_timeout=0.2) as proxy:
         assert proxy.ask().status == 504
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 
@@ -117,7 +118,7 @@ async def test_a_body_of_any_size_goes_out_whole_with_its_length(
 def test_the_media_type_is_read_without_parameters(value: str | None, media_type: str) -> None:
     headers = {} if value is None else {"content-type": value}
 
-    assert UpstreamAnswer(httpx.Response(200, headers=headers), 0.0).content_type == media_type
+    assert UpstreamAnswer(httpx.Response(200, headers=headers), 0.0, 0.0).content_type == media_type
 
 
 @pytest.mark.parametrize(("limit", "fits"), [(6, True), (5, False)])
@@ -269,8 +270,20 @@ async def test_a_cancelled_request_closes_its_connection(api: ScriptedUpstream) 
 
 async def test_an_upstream_that_says_nothing_is_given_up(api: ScriptedUpstream) -> None:
     api.says(lambda _, wire: wire.gone())
-    async with reached(api.url, Timeouts(10.0, 0.1, 20.0)) as upstream:
+    async with reached(api.url, Timeouts(10.0, 10.0, 0.1)) as upstream:
         assert (await fault(upstream)).status == 504
+
+
+async def test_an_answer_may_take_longer_to_begin_than_a_silence_may_last(
+    api: ScriptedUpstream,
+) -> None:
+    def think(_: RawRequest, wire: Wire) -> None:
+        time.sleep(0.3)
+        wire.answer(b"answer")
+
+    api.says(think)
+    async with reached(api.url, Timeouts(10.0, 0.1, 20.0)) as upstream:
+        assert await fetch(upstream) == (200, b"answer")
 
 
 async def test_an_upstream_that_falls_silent_is_given_up(api: ScriptedUpstream) -> None:
