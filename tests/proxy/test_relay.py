@@ -16,7 +16,7 @@ import pytest
 
 from guardproxy.content import Passage
 from guardproxy.errors import ClassifierError
-from guardproxy.events import Outcome
+from guardproxy.events import Exchange, Outcome
 from guardproxy.sse import EventDecoder
 from guardproxy.strict_json import string_leaves
 from guardproxy.verdict import Scores
@@ -308,6 +308,12 @@ def test_a_block_before_the_first_byte_is_a_plain_403(
     assert answer.json()["guardrails"]["results"]["moderation_llm_v2"]["action"] == "block"
 
 
+def ended(proxy: Proxy, before: int) -> Exchange:
+    """The exchange after the first `before`, once it is over: later than its answer."""
+    eventually(lambda: len(proxy.listener.exchanges) > before, "the end")
+    return proxy.listener.exchanges[before]
+
+
 def first_bytes(proxy: Proxy, count: int = 1) -> tuple[Any, bytes]:
     """A connection on which a streamed answer has begun, and what has come of it."""
     connection = connect(proxy.url)
@@ -355,14 +361,13 @@ def test_a_caller_who_leaves_takes_the_upstream_along(
 
     api.says(script)
     proxy = proxies(mode, keep_alive=0.1)
+    before = len(proxy.listener.exchanges)
     connection, _ = first_bytes(proxy)
     connection.close()
 
     eventually(lambda: gone, "the upstream's end")
     assert gone == [True]
-    eventually(
-        lambda: proxy.listener.exchanges[-1].outcome is Outcome.CLIENT_GONE, "the caller's leaving"
-    )
+    assert ended(proxy, before).outcome is Outcome.CLIENT_GONE
 
 
 def test_s33_a_comment_is_sent_while_nothing_may_leave(
@@ -438,11 +443,11 @@ def test_a_stream_that_breaks_does_not_look_complete(
 
     api.says(script)
     proxy = proxies(mode, idle=0.5 if "stalls" in fault else 20)
+    before = len(proxy.listener.exchanges)
     answer = proxy.ask(stream=True)
 
     assert_incomplete(answer)
-    eventually(lambda: proxy.listener.exchanges, "the end")
-    assert proxy.listener.exchanges[-1].outcome is Outcome.UPSTREAM_FAILED
+    assert ended(proxy, before).outcome is Outcome.UPSTREAM_FAILED
 
 
 def test_an_event_of_the_largest_size_passes(proxies: Proxies, api: ScriptedUpstream) -> None:
@@ -562,11 +567,11 @@ def test_s29_a_policy_that_fails_open_goes_on_and_says_so(
     api.streams(*events)
 
     proxy = proxies(mode, closed=False)
+    before = len(proxy.listener.exchanges)
     answer = proxy.ask(stream=True)
 
     assert answer.body == b"".join(events)
-    eventually(lambda: proxy.listener.exchanges, "the end")
-    assert proxy.listener.exchanges[-1].unjudged == "error"
+    assert ended(proxy, before).unjudged == "error"
 
 
 # ---- whole answers where a stream was expected, and the other way round ------------------------
