@@ -126,10 +126,15 @@ class Wire:
         lines += [f"{name}: {value}" for name, value in headers]
         self.send("\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + data)
 
-    def begin_stream(self, headers: Iterable[tuple[str, str]] = (), status: int = 200) -> None:
+    def begin_stream(
+        self,
+        headers: Iterable[tuple[str, str]] = (),
+        status: int = 200,
+        content_type: str = "text/event-stream; charset=utf-8",
+    ) -> None:
         lines = [
             f"HTTP/1.1 {status} OK",
-            "Content-Type: text/event-stream; charset=utf-8",
+            f"Content-Type: {content_type}",
             "Transfer-Encoding: chunked",
             *(f"{name}: {value}" for name, value in headers),
         ]

@@ -1,0 +1,357 @@
+"""Every streamed route over real sockets: a forbidden word cut over events never comes out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event
+
+import pytest
+
+from guardproxy.dialects.base import Dialect
+from guardproxy.dialects.ndjson import LineDecoder
+from guardproxy.dialects.routes import GUARDED
+from guardproxy.sse import EventDecoder
+from guardproxy.strict_json import string_leaves
+from tests.dialects.bodies import Json
+from tests.dialects.recorded import recorded
+from tests.e2e.conftest import Proxy, proxying
+from tests.fakes import KeywordClassifier
+from tests.servers import (
+    DONE,
+    PATIENCE,
+    RawAnswer,
+    RawRequest,
+    ScriptedUpstream,
+    Wire,
+    connect,
+    policy_file,
+    post,
+    request_bytes,
+)
+
+CANARY = "vérboten"
+"""What the classifier finds; it holds a character of two bytes."""
+
+POLICY = """
+name: dialect-streams
+input: [{{block_on_error: true, moderation_llm_v2: {{action: block}}}}]
+output: [{{block_on_error: true, moderation_llm_v2: {{action: block}}}}]
+streaming: {{mode: {mode}}}
+unscannable: {{image: allow, audio: allow, file: allow}}
+"""
+SSE, NDJSON = "text/event-stream", "application/x-ndjson"
+
+
+def sse(value: Json, name: str = "") -> bytes:
+    line = f"event: {name}\n".encode() if name else b""
+    return line + b"data: " + json.dumps(value).encode() + b"\n\n"
+
+
+def ndjson(value: Json) -> bytes:
+    return json.dumps(value, ensure_ascii=False).encode() + b"\n"
+
+
+def legacy(text: str, *, last: bool = False) -> bytes:
+    choice = {"index": 0, "text": text, "logprobs": None, "finish_reason": "stop" if last else None}
+    head = {"id": "cmpl-1", "object": "text_completion", "created": 1, "model": "m"}
+    return sse({**head, "choices": [choice]})
+
+
+def chat(text: str, *, last: bool = False) -> bytes:
+    choice = {"index": 0, "delta": {"content": text}, "finish_reason": "stop" if last else None}
+    head = {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m"}
+    return sse({**head, "choices": [choice]})
+
+
+def conversation(field: str, kind: str, **more: object) -> Callable[..., bytes]:
+    def say(text: str, *, last: bool = False) -> bytes:
+        if last:
+            done = {"type": "conversation.response.done", "usage": {}}
+            return sse(done, "conversation.response.done")
+        value = {"type": kind, "id": "e1", "output_index": 0, "created_at": "2025-05-27T13:00:01Z"}
+        return sse({**value, **more, field: text}, kind)
+
+    return say
+
+
+def spoken(field: str) -> Callable[..., bytes]:
+    def say(text: str, *, last: bool = False) -> bytes:
+        message = {"role": "assistant", "content": "", field: text}
+        return ndjson({"model": "m", "created_at": "2023-08-04", "message": message, "done": last})
+
+    return say
+
+
+def response(text: str, *, last: bool = False) -> bytes:
+    return ndjson({"model": "m", "created_at": "2023-08-04", "response": text, "done": last})
+
+
+@dataclass(frozen=True, slots=True)
+class Talk:
+    """A route that streams: how the upstream says something, and how a block ends it."""
+
+    route: str
+    say: Callable[..., bytes]
+    ended: Callable[[bytes], bool]
+    content_type: str = SSE
+    tail: bytes = b""
+
+    @property
+    def request(self) -> bytes:
+        body = next(iter(recorded(GUARDED[self.route]).requests.values()))
+        return json.dumps({**body, "stream": True}).encode()
+
+    @property
+    def path(self) -> str:
+        return self.route.replace("{conversation}", "conv_1").replace("{deployment}", "gpt-4o")
+
+    def events(self, pieces: list[str]) -> list[bytes]:
+        said = [self.say(piece) for piece in pieces]
+        return [self.say("so "), *said, self.say("", last=True), self.tail]
+
+
+def filtered(body: bytes) -> bool:
+    *_, last, done, _ = body.split(b"\n\n")
+    chunk = json.loads(last.removeprefix(b"data: "))
+    return (
+        done == DONE.strip()
+        and {choice["finish_reason"] for choice in chunk["choices"]} == {"content_filter"}
+        and chunk["guardrails"]["results"]["moderation_llm_v2"]["violated"]
+    )
+
+
+def broken_off(body: bytes) -> bool:
+    name, data = body.split(b"\n\n")[-2].split(b"\n")
+    value = json.loads(data.removeprefix(b"data: "))
+    return (
+        name == b"event: conversation.response.error"
+        and value["code"] == 403
+        and value["guardrails"]["results"]["moderation_llm_v2"]["violated"]
+    )
+
+
+def done(body: bytes) -> bool:
+    value = json.loads(body.splitlines()[-1])
+    return (
+        value["done"] is True
+        and value["done_reason"] == "content_filter"
+        and value["guardrails"]["results"]["moderation_llm_v2"]["violated"]
+    )
+
+
+MESSAGE = conversation("content", "message.output.delta", role="assistant", content_index=0)
+CALL = conversation("arguments", "function.call.delta", name="f", tool_call_id="c1")
+AZURE = "/openai/deployments/{deployment}"
+TALKS = [
+    Talk("/v1/completions", legacy, filtered, tail=DONE),
+    Talk(f"{AZURE}/completions", legacy, filtered, tail=DONE),
+    Talk(f"{AZURE}/chat/completions", chat, filtered, tail=DONE),
+    Talk("/openai/v1/chat/completions", chat, filtered, tail=DONE),
+    Talk("/v1/fim/completions", chat, filtered, tail=DONE),
+    Talk("/v1/agents/completions", chat, filtered, tail=DONE),
+    Talk("/v1/conversations", MESSAGE, broken_off),
+    Talk("/v1/conversations/{conversation}", CALL, broken_off),
+    Talk("/v1/conversations/{conversation}/restart", MESSAGE, broken_off),
+    Talk("/api/chat", spoken("content"), done, NDJSON),
+    Talk("/api/chat", spoken("thinking"), done, NDJSON),
+    Talk("/api/generate", response, done, NDJSON),
+]
+EVERY_TALK = pytest.mark.parametrize("talk", TALKS, ids=lambda talk: talk.route)
+
+
+@pytest.fixture(scope="module")
+def proxies(
+    api: ScriptedUpstream, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, Proxy]]:
+    folder: Path = tmp_path_factory.mktemp("policies")
+    with ExitStack() as stack:
+        yield {
+            mode: stack.enter_context(
+                proxying(
+                    api,
+                    classifier=KeywordClassifier({CANARY: {"dangerous": 0.9}}),
+                    policy=policy_file(folder, POLICY.format(mode=mode), f"{mode}.yaml"),
+                )
+            )
+            for mode in ("hold", "buffer", "live")
+        }
+
+
+def streamed(proxy: Proxy, talk: Talk, events: list[bytes]) -> RawAnswer:
+    def script(_: RawRequest, wire: Wire) -> None:
+        wire.begin_stream(content_type=talk.content_type)
+        wire.end_stream(*[event for event in events if event])
+
+    proxy.api.says(script)
+    return post(proxy.url, talk.request, target=talk.path)
+
+
+def heard(body: bytes, content_type: str) -> str:
+    """All that a client may put together: each field's text over all events."""
+    decoder = LineDecoder(1 << 24) if content_type == NDJSON else EventDecoder(1 << 24)
+    texts: dict[str, str] = {}
+    for event in decoder.feed(body + b"\n\n"):
+        if event.data is not None and event.data.startswith("{"):
+            for path, text in string_leaves(json.loads(event.data), keys=False):
+                texts[path] = texts.get(path, "") + text
+    return "\n".join(texts.values())
+
+
+@EVERY_TALK
+@pytest.mark.parametrize("mode", ["hold", "buffer", "live"])
+def test_s3_a_word_cut_in_two_is_found(proxies: dict[str, Proxy], talk: Talk, mode: str) -> None:
+    for cut in range(len(CANARY)):
+        pieces = [piece for piece in (CANARY[:cut], CANARY[cut:]) if piece]
+        answer = streamed(proxies[mode], talk, talk.events(pieces))
+
+        if answer.status == 403:
+            assert answer.json()["guardrails"]["results"]["moderation_llm_v2"]["violated"]
+        else:
+            assert talk.ended(answer.body), answer.body
+        if mode != "live":
+            assert CANARY not in heard(answer.body, talk.content_type)
+            assert CANARY.encode() not in answer.body
+
+
+@EVERY_TALK
+def test_what_passes_comes_out_as_it_went_in(proxies: dict[str, Proxy], talk: Talk) -> None:
+    events = talk.events(["it ", "is", " sunny."])
+    for proxy in proxies.values():
+        answer = streamed(proxy, talk, events)
+
+        assert answer.status == 200
+        assert answer.body == b"".join(events)
+        assert proxy.api.last.target == talk.path
+        assert proxy.api.last.body == talk.request
+
+
+@pytest.mark.parametrize("talk", [*TALKS[:1], *TALKS[6:7], *TALKS[9:10]], ids=lambda t: t.route)
+def test_s5_a_block_after_the_first_byte_is_the_apis_own(
+    proxies: dict[str, Proxy], talk: Talk
+) -> None:
+    proxy = proxies["hold"]
+
+    def script(_: RawRequest, wire: Wire) -> None:
+        wire.begin_stream(content_type=talk.content_type)
+        wire.chunk(talk.say("It is sunny. "))
+        # The first piece has left before the second comes.
+        released.wait(PATIENCE)
+        wire.end_stream(talk.say(CANARY), talk.say("", last=True))
+
+    released = Event()
+    proxy.api.says(script)
+    with connect(proxy.url) as connection:
+        connection.sendall(request_bytes(talk.request, target=talk.path))
+        body = b""
+        while b"It is sunny." not in body:
+            body += connection.recv(65_536)
+        released.set()
+        while more := connection.recv(65_536):
+            body += more
+            if b"guardrails" in body and body.endswith(b"0\r\n\r\n"):
+                break
+
+    assert CANARY.encode() not in body
+    assert b"guardrails" in body
+
+
+@pytest.mark.parametrize("talk", TALKS[9:10] + TALKS[11:], ids=lambda talk: talk.route)
+def test_s17_a_line_that_is_no_json_ends_the_stream(proxies: dict[str, Proxy], talk: Talk) -> None:
+    answer = streamed(proxies["hold"], talk, [talk.say("It is sunny."), b"v\xc3\xa9rboten\n"])
+
+    assert CANARY.encode() not in answer.body
+    if answer.status == 200:
+        assert "error" in json.loads(answer.body.splitlines()[-1])
+    else:
+        assert answer.status == 502
+
+
+WHOLE: dict[str, Callable[[str], Json]] = {
+    "/v1/completions": lambda text: {"choices": [{"index": 0, "text": text}]},
+    "/v1/embeddings": lambda text: {"data": [{"embedding": [0.1], "note": text}]},
+    f"{AZURE}/embeddings": lambda text: {"data": [], "note": text},
+    f"{AZURE}/chat/completions": lambda text: {"choices": [{"message": {"content": text}}]},
+    f"{AZURE}/completions": lambda text: {"choices": [{"text": text}]},
+    "/openai/v1/chat/completions": lambda text: {"choices": [{"message": {"content": text}}]},
+    "/openai/v1/completions": lambda text: {"choices": [{"text": text}]},
+    "/openai/v1/embeddings": lambda text: {"data": text},
+    "/v1/fim/completions": lambda text: {"choices": [{"message": {"content": text}}]},
+    "/v1/agents/completions": lambda text: {"choices": [{"message": {"content": text}}]},
+    "/v1/conversations": lambda text: {"outputs": [{"content": [{"type": "text", "text": text}]}]},
+    "/v1/conversations/{conversation}": lambda text: {"outputs": [{"arguments": {"q": text}}]},
+    "/v1/conversations/{conversation}/restart": lambda text: {"outputs": [{"content": text}]},
+    "/api/chat": lambda text: {"message": {"role": "assistant", "content": text}},
+    "/api/generate": lambda text: {"response": text},
+}
+
+
+def bodies(dialect: Dialect) -> list[bytes]:
+    """Recorded requests, without inline guardrails: those have tests of their own."""
+    requests = recorded(dialect).requests.values()
+    plain = [{key: body[key] for key in body if key != "guardrails"} for body in requests]
+    return [json.dumps(body).encode() for body in plain]
+
+
+@pytest.mark.parametrize("route", WHOLE)
+def test_whole_answers_pass_as_they_came_or_are_blocked(
+    proxies: dict[str, Proxy], route: str
+) -> None:
+    proxy, talk = proxies["hold"], Talk(route, chat, filtered)
+    for request in bodies(GUARDED[route]):
+        for text, status in (("It is sunny.", 200), (f"so {CANARY} it is", 403)):
+            answer = json.dumps(WHOLE[route](text)).encode()
+            proxy.api.says(answer)
+            got = post(proxy.url, request, target=talk.path)
+
+            assert got.status == status
+            assert proxy.api.last.body == request
+            if status == 200:
+                assert got.body == answer
+            else:
+                assert CANARY.encode() not in got.body
+
+
+@pytest.mark.parametrize("route", WHOLE)
+def test_a_forbidden_request_never_goes_upstream(proxies: dict[str, Proxy], route: str) -> None:
+    proxy, talk = proxies["hold"], Talk(route, chat, filtered)
+    for request in bodies(GUARDED[route]):
+        proxy.api.says(b"{}")
+        body = {**json.loads(request), "metadata": {"note": f"so {CANARY} it is"}}
+        got = post(proxy.url, json.dumps(body).encode(), target=talk.path)
+
+        assert got.status == 403
+        assert not proxy.api.requests
+
+
+def test_azures_version_and_key_go_on(proxies: dict[str, Proxy]) -> None:
+    proxy = proxies["hold"]
+    proxy.api.says(b'{"choices": []}')
+    target = "/openai/deployments/my-gpt.4o/chat/completions?api-version=2024-10-21"
+    body = json.dumps({"messages": [{"role": "user", "content": "hello"}]}).encode()
+    got = post(proxy.url, body, target=target, headers=[("api-key", "azure-key")])
+
+    assert got.status == 200
+    assert proxy.api.last.target == target
+    assert proxy.api.last.header(b"api-key") == b"azure-key"
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE", "PATCH"])
+def test_e14_e15_a_stored_conversation_is_not_fetched(
+    proxies: dict[str, Proxy], method: str
+) -> None:
+    proxy = proxies["hold"]
+    proxy.api.says(b"{}")
+    for path, status in (
+        ("/v1/conversations/conv_1", 405),
+        ("/v1/conversations/conv_1/history", 404),
+        ("/v1/conversations/conv_1/messages", 404),
+        ("/api/chat", 405),
+        ("/api/tags", 404),
+        ("/api/version", 404),
+    ):
+        assert post(proxy.url, b"", method=method, target=path).status == status
+    assert not proxy.api.requests
