@@ -76,8 +76,8 @@ def _read(value: Mapping[str, JsonValue], body: bytes, limits: Limits) -> Asked:
 
 
 def _check_choices(value: Mapping[str, JsonValue], prompts: int, limits: Limits) -> None:
-    """Every prompt has `n` choices; the upstream makes `best_of` of them and picks."""
-    choices_of(value, "best_of", limits)
+    """Every prompt has `n` choices; the upstream makes `best_of` (from 0) of them and picks."""
+    choices_of(value, "best_of", limits, least=0)
     if choices_of(value, "n", limits) * prompts > limits.choices:
         raise RequestError(
             f"prompts times `n` must be at most {limits.choices}",

@@ -76,18 +76,18 @@ def count_of(body: Mapping[str, JsonValue], field: str) -> int | None:
     return value
 
 
-def choices_of(body: Mapping[str, JsonValue], field: str, limits: Limits) -> int:
+def choices_of(body: Mapping[str, JsonValue], field: str, limits: Limits, *, least: int = 1) -> int:
     """How many choices a field asks for; 1 if it is null or absent.
 
     Raises:
-        RequestError: none, or more than the limit.
+        RequestError: fewer than `least`, or more than the limit.
     """
     choices = count_of(body, field)
     if choices is None:
         return 1
-    if not 1 <= choices <= limits.choices:
+    if not least <= choices <= limits.choices:
         raise RequestError(
-            f"must be between 1 and {limits.choices}", code="too_many_choices", param=field
+            f"must be between {least} and {limits.choices}", code="too_many_choices", param=field
         )
     return choices
 

@@ -94,14 +94,20 @@ def test_a_suffix_that_is_no_string_is_text_all_the_same(dialect: Dialect) -> No
 
 @BOTH
 @pytest.mark.parametrize(
-    ("field", "value"), [("n", 5), ("n", 0), ("best_of", 5), ("best_of", 0), ("n", 3)]
+    ("field", "value"), [("n", 5), ("n", 0), ("best_of", 5), ("best_of", -1), ("n", 3)]
 )
 def test_choices_are_bounded_over_all_prompts(dialect: Dialect, field: str, value: int) -> None:
     prompt = ["one", "two"] if value == 3 else "one"
 
-    assert refusal(dialect, prompt=prompt, **{field: value}) == (400, "too_many_choices", field)
+    code = "too_many_choices" if value >= 0 else "invalid_type"
+    assert refusal(dialect, prompt=prompt, **{field: value}) == (400, code, field)
     assert texts(dialect, prompt=["one", "two"], n=2, best_of=4)
     assert refusal(dialect, prompt=["p"] * 5) == (400, "too_many_prompts", "prompt")
+
+
+@BOTH
+def test_the_best_of_none_is_the_vendors_own_least(dialect: Dialect) -> None:
+    assert texts(dialect, prompt="p", best_of=0)
 
 
 @BOTH
