@@ -18,7 +18,8 @@ class Asked:
     """A request, read: what is to be judged, and the bytes that may go upstream.
 
     `guardrails` is the caller's inline array as it came, None if it is null or absent;
-    `guardrails_present` tells these apart.
+    `guardrails_present` tells these apart. `stored` is the path of a reference to text that is
+    stored upstream and so not in the body.
     """
 
     texts: tuple[TextPart, ...]
@@ -27,6 +28,7 @@ class Asked:
     guardrails: JsonValue
     guardrails_present: bool
     body: bytes
+    stored: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,11 +11,15 @@ from guardproxy.dialects.completions import Completions, FimCompletions
 from guardproxy.dialects.conversations import ConversationAppend, Conversations
 from guardproxy.dialects.embeddings import Embeddings
 from guardproxy.dialects.messages import Messages
+from guardproxy.dialects.ollama import OllamaChat, OllamaGenerate
+from guardproxy.dialects.responses import Responses
 
 _CHAT = ChatCompletions()
 _COMPLETIONS = Completions()
 _EMBEDDINGS = Embeddings()
 _CONVERSATIONS = Conversations()
+_MESSAGES = Messages()
+_RESPONSES = Responses()
 
 GUARDED: Mapping[str, Dialect] = MappingProxyType(
     {
@@ -33,8 +37,15 @@ GUARDED: Mapping[str, Dialect] = MappingProxyType(
         "/openai/deployments/{deployment}/chat/completions": _CHAT,
         "/openai/deployments/{deployment}/completions": _COMPLETIONS,
         "/openai/deployments/{deployment}/embeddings": _EMBEDDINGS,
-        "/v1/messages": Messages(),
-        "/v1/messages/count_tokens": Messages(),
+        "/api/chat": OllamaChat(),
+        "/api/generate": OllamaGenerate(),
+        "/v1/messages": _MESSAGES,
+        "/v1/messages/count_tokens": _MESSAGES,
+        "/v1/responses": _RESPONSES,
+        "/v1/responses/input_tokens": _RESPONSES,
+        "/v1/responses/compact": _RESPONSES,
+        "/openai/v1/responses": _RESPONSES,
+        "/openai/responses": _RESPONSES,
     }
 )
 """Path of a `POST` route -> the dialect that reads it, both ways."""

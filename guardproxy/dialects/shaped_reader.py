@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from guardproxy.content import MediaKind, MediaPart, Role
-from guardproxy.dialects.leaves import everything_in, unfolded
+from guardproxy.dialects.leaves import embedded_media, everything_in, unfolded
 from guardproxy.dialects.request_reader import RequestReader, size_of
 from guardproxy.dialects.shape import Shape, contents
 from guardproxy.errors import RequestError
@@ -61,6 +61,8 @@ class ShapedReader(RequestReader):
             self.all_of(tool, Role.DEFINITION, f"{path}[{index}]")
             if _names_any(tool, elsewhere):
                 self.unread(tool, Role.DEFINITION, f"{path}[{index}]")
+            for kind, size in embedded_media(tool):
+                self.media.append(MediaPart(Role.DEFINITION, kind, f"{path}[{index}]", size))
 
 
 def kind_of_part(part: JsonValue, path: str) -> tuple[dict[str, JsonValue], str]:

@@ -221,6 +221,9 @@ class PolicyConfig(_Strict):
     )
     """Roles whose text is not judged in requests, because only the operator writes it: `system`,
     `developer`, `definition`. Whoever may send such a role is then not judged at all."""
+    allow_stored_state: bool = False
+    """Let requests refer to text that is stored upstream: `previous_response_id`, `conversation`,
+    stored prompts and items of the Responses API. It was judged only if it came this way."""
     limits: Limits = Limits()
     """Bounds on the content of one request or answer."""
     passthrough: list[PassthroughRoute] = Field(default_factory=list)

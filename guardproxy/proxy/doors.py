@@ -23,7 +23,7 @@ from guardproxy.proxy.trail import Trail, trail_of
 
 NOT_COVERED: Mapping[str, str] = MappingProxyType(
     {
-        "/v1/responses": "the Responses API",
+        "/v1/responses": "a stored response (its text is fetched long after it was made)",
         "/v1/messages/batches": "Anthropic's message batches",
         "/v1/realtime": "realtime sessions (speech and text in WebSocket frames)",
         "/v1/files": "files (a model reads them later, out of sight)",
@@ -126,7 +126,7 @@ def _not_covered(path: str) -> str | None:
 def _not_allowed(scope: Scope, allowed: str | None) -> RequestError:
     return RequestError(
         f"{scope['method']} {_shown(scope['path'])}: only {allowed} is served here",
-        status=405, code="method_not_allowed",
+        status=405, code="method_not_allowed", allow=allowed,
     )  # fmt: skip
 
 

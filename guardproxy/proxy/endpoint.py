@@ -121,6 +121,7 @@ class GuardedExchange:
     ) -> None:
         """Bytes -> texts -> verdict -> upstream -> answer -> verdict -> the same bytes."""
         asked = self._dialect.read_request(body, self.policy.config.limits)
+        self._check_stored(asked)
         inline = self._inline(asked)
         texts = (*asked.texts, *_texts_of(query))
         verdict = await self._check_input(texts, asked, Guardrails(self.policy.input, inline))
@@ -137,6 +138,16 @@ class GuardedExchange:
                 await self._relay(answer)
             else:
                 await self._answer(answer, verdict, account)
+
+    def _check_stored(self, asked: Asked) -> None:
+        """Refuses what the model would read besides the body, unless the policy allows it."""
+        if asked.stored is not None and not self.policy.config.allow_stored_state:
+            raise RequestError(
+                "refers to text stored upstream, which cannot be judged: send it in the body, "
+                "or set `allow_stored_state` in the policy",
+                code="stored_state_refused",
+                param=asked.stored,
+            )
 
     def _inline(self, asked: Asked) -> tuple[Guardrail, ...]:
         """The caller's own entries: they add to the policy, they never weaken it.

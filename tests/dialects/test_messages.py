@@ -112,3 +112,8 @@ def test_a_block_after_a_keep_alive_alone_begins_the_message() -> None:
 
 def test_a_fault_is_an_error_event() -> None:
     assert MESSAGES.open_stream(LIMITS).failed("it broke") == golden("fault.sse")
+
+
+def test_a_stream_is_known_by_its_media_type() -> None:
+    assert MESSAGES.is_stream("text/event-stream")
+    assert not MESSAGES.is_stream("application/json")

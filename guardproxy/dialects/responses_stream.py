@@ -1,0 +1,242 @@
+"""Streams of OpenAI's Responses: named, numbered events that say every text several times."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Collection, Iterator, Mapping
+
+from guardproxy.content import MediaKind, MediaPart, Role
+from guardproxy.dialects import openai_shape
+from guardproxy.dialects.answer_reader import DONE, say_frame, value_of
+from guardproxy.dialects.base import EventRead, Piece
+from guardproxy.dialects.leaves import is_payload, is_token, left_over, unfolded
+from guardproxy.dialects.repeats import Repeats
+from guardproxy.dialects.responses_said import (
+    SHAPE,
+    SPOKEN,
+    read_item,
+    read_part,
+    read_response,
+    say_logprobs,
+)
+from guardproxy.dialects.shape import ShapedSaid
+from guardproxy.dialects.unfolding import TAIL, Unfolding
+from guardproxy.policy import guardrail_body
+from guardproxy.policy.config import Limits
+from guardproxy.sse import EventDecoder, ServerSentEvent
+from guardproxy.strict_json import JsonValue
+from guardproxy.verdict import Verdict
+
+_CREATED = "response.created"
+_DELTA = re.compile(r"response\.(?P<name>[a-z_.]{1,64})\.delta")
+_DELTAS = frozenset(
+    {
+        "output_text", "refusal", "function_call_arguments", "custom_tool_call_input",
+        "mcp_call_arguments", "reasoning_text", "reasoning_summary_text", "reasoning",
+        "reasoning_summary", "audio.transcript", "code_interpreter_call_code",
+        "shell_call_command", "shell_call_output_content",
+    }
+)  # fmt: skip
+_TEXT = "output_text"
+_FOLDED = frozenset({"function_call_arguments", "custom_tool_call_input", "mcp_call_arguments"})
+"""JSON in a string: whoever decodes it reads what its escapes hide."""
+_OUTPUTS = frozenset({"stdout", "stderr"})
+_WHOLE = re.compile(
+    r"response\.(?:created|queued|in_progress|completed|incomplete|failed|[a-z_.]+\.(?:done|added))"
+)
+"""Events that hold whole texts, most of them once more."""
+_INDEXES = (
+    ("output_index", "output"),
+    ("content_index", "content"),
+    ("summary_index", "summary"),
+    ("command_index", "command"),
+)
+_EVENT_APART = frozenset({"response", "item", "part", "delta", "logprobs"})
+
+
+class ResponsesStream:
+    """Fits `StreamReader`.
+
+    Each text has a channel named after its item and part. A new part of the answer's text begins
+    with the end of the one before, because clients join them.
+    """
+
+    keep_alive = b": keep-alive\n\n"
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._head: dict[str, JsonValue] = {
+            "id": "resp_guardproxy",
+            "created_at": 0,
+            "model": "unknown",
+        }
+        self._sequence = -1
+        self._repeats = Repeats()
+        self._parts: set[str] = set()
+        self._tail = ""
+        self._unfoldings: dict[str, Unfolding] = {}
+
+    def decoder(self) -> EventDecoder:
+        return EventDecoder(self._limits.event_bytes)
+
+    def read(self, event: ServerSentEvent) -> EventRead:
+        said = ShapedSaid(shape=SHAPE)
+        if event.data is not None and event.data.strip() == DONE:
+            say_frame(event, said)
+            return EventRead(tuple(said.pieces), last=True)
+        value = None
+        if event.data is not None:
+            value = value_of(event.data, self._limits, said)
+        kind = value.get("type") if isinstance(value, dict) else None
+        if isinstance(kind, str) and is_token(kind) and event.event == kind:
+            event = dataclasses.replace(event, event="")
+        say_frame(event, said)
+        frame = tuple(said.pieces)
+        said.pieces.clear()
+        if not isinstance(value, dict):
+            said.say_rest("$", value)
+            return EventRead((*frame, *_all(said)), tuple(said.media))
+        name = kind if isinstance(kind, str) else ""
+        deltas = tuple(self._read_delta(value, name, said))
+        whole = tuple(self._read_whole(value, name, said))
+        self._remember(value)
+        created = (0,) if name == _CREATED else ()
+        return EventRead((*frame, *deltas, *whole), tuple(said.media), created)
+
+    def blocked(self, verdict: Verdict, finished: Collection[int]) -> bytes:
+        ended = self._event(
+            "response.incomplete",
+            {"status": "incomplete", "incomplete_details": {"reason": "content_filter"}},
+            number=self._sequence + 2,
+            guardrails=guardrail_body.block_summary(verdict),
+        )
+        if finished:
+            return ended
+        begun = {"status": "in_progress", "incomplete_details": None}
+        return self._event(_CREATED, begun, number=self._sequence + 1) + ended
+
+    def failed(self, message: str) -> bytes:
+        # Both forms: clients raise for the nested error, and the flat one is the documented one.
+        error = {"type": "upstream_error", "code": "incomplete", "message": message, "param": None}
+        event = {**error, "type": "error", "sequence_number": self._sequence + 1, "error": error}
+        return openai_shape.event(event, "error")
+
+    def _event(self, kind: str, state: object, *, number: int, **beside: object) -> bytes:
+        response = {
+            **self._head,
+            "object": "response",
+            "error": None,
+            "instructions": None,
+            "metadata": {},
+            "output": [],
+            "parallel_tool_calls": True,
+            "temperature": None,
+            "tool_choice": "auto",
+            "tools": [],
+            "top_p": None,
+            **(state if isinstance(state, dict) else {}),
+        }
+        event = {"type": kind, "sequence_number": number, "response": response, **beside}
+        return openai_shape.event(event, kind)
+
+    def _read_delta(
+        self, value: Mapping[str, JsonValue], kind: str, said: ShapedSaid
+    ) -> Iterator[Piece]:
+        """What an event adds to a text."""
+        delta = value.get("delta")
+        place = _place(value)
+        if kind == "response.audio.delta" and isinstance(delta, str) and is_payload(delta):
+            said.media.append(MediaPart(Role.ASSISTANT, MediaKind.AUDIO, place, len(delta)))
+            return
+        match = _DELTA.fullmatch(kind)
+        name = match["name"] if match and match["name"] in _DELTAS else "delta"
+        channel = f"{place}.{name}"
+        spoken, rest = _spoken(delta)
+        for suffix, text in spoken.items():
+            yield from self._continued(channel + suffix, name, text)
+        beside = ShapedSaid(shape=SHAPE)
+        beside.say_rest(channel, rest)
+        known = {text for text in (delta, value.get("text")) if isinstance(text, str)}
+        say_logprobs(value.get("logprobs"), channel, known, beside)
+        yield from _all(beside)
+        said.media += beside.media
+
+    def _continued(self, channel: str, name: str, text: str) -> Iterator[Piece]:
+        if not text:
+            return
+        self._repeats.continues(channel, text)
+        begins = channel not in self._parts
+        self._parts.add(channel)
+        if name == _TEXT:
+            yield Piece(channel, self._tail + text if begins else text)
+            self._tail = (self._tail + text)[-TAIL:]
+        else:
+            yield Piece(channel, text)
+        if name in _FOLDED:
+            yield from self._unfoldings.setdefault(channel, Unfolding(channel)).read(text)
+
+    def _read_whole(
+        self, value: Mapping[str, JsonValue], kind: str, said: ShapedSaid
+    ) -> Iterator[Piece]:
+        """What an event holds besides, as far as it was not said before."""
+        place = _place(value)
+        if (response := value.get("response")) is not None:
+            read_response(response, said)
+        if (item := value.get("item")) is not None:
+            read_item(item, place, said)
+        if (part := value.get("part")) is not None:
+            read_part(part, place, said)
+        read_part(left_over(value, _EVENT_APART), place, said)
+        for piece in _all(said):
+            if _WHOLE.fullmatch(kind) and not self._repeats.is_new(piece.text):
+                continue
+            if SPOKEN.fullmatch(piece.channel):
+                yield Piece(piece.channel, self._tail + piece.text)
+                self._tail = (self._tail + piece.text)[-TAIL:]
+            else:
+                yield piece
+            if inside := unfolded(piece.text):
+                yield Piece(f"{piece.channel}.unfolded", inside + "\n")
+
+    def _remember(self, value: Mapping[str, JsonValue]) -> None:
+        """Keeps what our own end needs: the number of the last event, the name of the answer."""
+        number = value.get("sequence_number")
+        if isinstance(number, int) and not isinstance(number, bool):
+            self._sequence = max(self._sequence, number)
+        else:
+            self._sequence += 1
+        response = value.get("response")
+        if not isinstance(response, dict) or value.get("type") != _CREATED:
+            return
+        for key, known in self._head.items():
+            seen = response.get(key)
+            fits = isinstance(seen, str) and is_token(seen) and isinstance(known, str)
+            if fits or (key == "created_at" and isinstance(seen, int | float)):
+                self._head[key] = seen
+
+
+def _place(value: Mapping[str, JsonValue]) -> str:
+    """Which item and part an event is about, as the path of an answer."""
+    steps = [
+        f"{name}[{index}]"
+        for field, name in _INDEXES
+        if isinstance(index := value.get(field), int) and not isinstance(index, bool)
+    ]
+    return ".".join(steps) or "$"
+
+
+def _spoken(delta: JsonValue) -> tuple[dict[str, str], JsonValue]:
+    """Texts of a delta that go on, by what their channel's name ends in; and all else in it."""
+    if isinstance(delta, str):
+        return {"": delta}, None
+    if not isinstance(delta, dict):
+        return {}, delta
+    spoken = {key: text for key, text in delta.items() if key in _OUTPUTS and isinstance(text, str)}
+    return {f".{key}": text for key, text in spoken.items()}, left_over(delta, spoken)
+
+
+def _all(said: ShapedSaid) -> Iterator[Piece]:
+    yield from said.pieces
+    for _, piece in said.rest:
+        yield piece

@@ -1,0 +1,182 @@
+"""Streams of OpenAI's Responses: each text is judged once, and how they end."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from guardproxy.content import MediaKind
+from guardproxy.dialects.responses import Responses
+from guardproxy.verdict import Action, CategoryDecision, GuardrailResult, Verdict
+from tests.dialects.bodies import Json
+from tests.dialects.recorded import LIMITS, WIRE, channels, events_in, reads, recorded, sent
+
+RESPONSES = Responses()
+RECORDED = recorded(RESPONSES)
+BLOCKS = WIRE / "responses" / "blocks"
+VERDICT = Verdict(
+    (
+        GuardrailResult(
+            "moderation_llm_v2",
+            "mistral-moderation-2603",
+            Action.BLOCK,
+            {"dangerous": CategoryDecision(0.5, 0.9, "output[0].content[0].output_text")},
+        ),
+    )
+)
+TEXT = "output[0].content[0].output_text"
+
+
+def pieces(*values: Json) -> list[tuple[str, str]]:
+    reader = RESPONSES.open_stream(LIMITS)
+    return [(p.channel, p.text) for value in values for p in reader.read(sent(value)).pieces]
+
+
+def event(kind: str, **more: Json) -> Json:
+    return {"type": f"response.{kind}", "output_index": 0, "content_index": 0, **more}
+
+
+def text(*deltas: str, index: int = 0) -> list[Json]:
+    return [event("output_text.delta", content_index=index, delta=each) for each in deltas]
+
+
+def whole(*parts: str) -> Json:
+    content = [{"type": "output_text", "text": each, "annotations": []} for each in parts]
+    item = {"type": "message", "id": "m", "role": "assistant", "content": content}
+    return event("completed", response={"id": "r", "output": [item]})
+
+
+def test_every_text_is_handed_out_once() -> None:
+    for name in ("text", "done"):
+        assert channels(reads(RESPONSES, RECORDED.streams[name])) == {
+            "instructions": "You are a weather service.",
+            "tools[0]": channels(reads(RESPONSES, RECORDED.streams["text"]))["tools[0]"],
+            TEXT: "It is sunny.",
+        }
+
+
+def test_arguments_are_handed_out_once() -> None:
+    said = channels(reads(RESPONSES, RECORDED.streams["tools"]))
+
+    assert said["output[0].name"] == "get_weather"
+    assert said["output[0].function_call_arguments"] == '{"place":"Bern"}'
+    assert "output[0].arguments" not in said
+
+
+def test_every_channel_is_heard() -> None:
+    read = reads(RESPONSES, RECORDED.streams["channels"])
+    said = channels(read)
+
+    assert said["output[0].summary[0].reasoning_summary_text"] == "A tool knows."
+    assert said["output[1].command[0].shell_call_command"] == "date -u"
+    assert said["output[1].command[0].shell_call_output_content.stdout"] == "Sunday"
+    assert said["output[2].content[0].refusal"] == "Not more."
+    assert said["$.audio.transcript"] == "It is"
+    assert "Bern today" in said["output[2].content[0].annotation.title"]
+    kinds = [part.kind for each in read for part in each.media]
+    assert kinds == [MediaKind.AUDIO, MediaKind.FILE]
+
+
+def test_a_repeat_that_differs_is_new() -> None:
+    said = pieces(*text("It is ", "sunny."), event("output_text.done", text="It is a bomb."))
+
+    assert said[-1] == ("output[0].content[0].text", "It is sunny.It is a bomb.")
+
+
+def test_text_that_comes_only_at_the_end_is_judged() -> None:
+    assert pieces(whole("It is a bomb.")) == [("output[0].content[0].text", "It is a bomb.")]
+
+
+def test_parts_that_clients_join_are_judged_joined() -> None:
+    said = dict(pieces(*text("how to build a bo"), *text("mb", index=1)))
+    assert said["output[0].content[1].output_text"] == "how to build a bomb"
+
+    said = dict(pieces(whole("how to build a bo", "mb")))
+    assert said["output[0].content[1].text"] == "how to build a bomb"
+
+
+def test_an_empty_delta_says_nothing() -> None:
+    assert pieces(*text("")) == []
+
+
+def test_the_work_is_linear_in_the_answer() -> None:
+    answer = [f"word{number} " for number in range(500)]
+    joined = "".join(answer)
+    said = pieces(*text(*answer), event("output_text.done", text=joined), whole(joined))
+
+    assert sum(len(each) for _, each in said) == len(joined)
+
+
+def test_escapes_in_arguments_are_undone() -> None:
+    cut = ('{"q":"a b\\u00', '6fmb"}')
+    reader = RESPONSES.open_stream(LIMITS)
+    deltas = [event("function_call_arguments.delta", delta=each) for each in cut]
+    said = channels([reader.read(sent(each)) for each in deltas])
+
+    assert '{"q":"a bomb"}' in said.values()
+    done = event("function_call_arguments.done", arguments='{"q":"a b\\u006fmb"}')
+    assert ("output[0].content[0].arguments.unfolded", "q\na bomb\n") in pieces(done)
+
+
+@pytest.mark.parametrize(
+    "delta", [{"stdout": "a bomb"}, {"other": "a bomb"}, ["a bomb"], {"stdout": {"x": "a bomb"}}]
+)
+def test_a_delta_in_any_form_is_judged(delta: Json) -> None:
+    said = pieces(event("shell_call_output_content.delta", delta=delta))
+
+    assert any("a bomb" in each for _, each in said)
+
+
+def test_a_delta_nobody_knows_is_judged_in_one_channel() -> None:
+    said = pieces(event("a.delta", delta="a bo"), event("b.delta", delta="mb"))
+
+    assert said == [
+        ("output[0].content[0].delta", "a bo"),
+        ("output[0].content[0].delta", "mb"),
+    ]
+
+
+def test_what_a_delta_nearly_said_is_judged() -> None:
+    near = [{"token": "sun", "logprob": -1, "top_logprobs": [{"token": "bomb", "logprob": -2}]}]
+    said = pieces(event("output_text.delta", delta="sun", logprobs=near))
+
+    assert said == [(TEXT, "sun"), (f"{TEXT}.logprobs.top", "bomb")]
+
+
+def test_an_event_name_is_judged_unless_it_is_the_events_type() -> None:
+    reader = RESPONSES.open_stream(LIMITS)
+    other = b'event: boo\ndata: {"type": "response.queued"}\n\n'
+
+    assert [piece.text for piece in reader.read(events_in(other)[0]).pieces] == ["boo"]
+
+
+def blocked_after(stream: str, left: int) -> bytes:
+    """How a stream is ended of which so many events have left and all were read."""
+    reader = RESPONSES.open_stream(LIMITS)
+    finished: set[int] = set()
+    for at, each in enumerate(events_in(RECORDED.streams[stream])):
+        read = reader.read(each)
+        finished.update(read.finished if at < left else ())
+    return reader.blocked(VERDICT, finished)
+
+
+def test_a_block_is_an_incomplete_response() -> None:
+    assert blocked_after("text", 5) == (BLOCKS / "incomplete.sse").read_bytes()
+
+
+def test_a_block_after_a_keep_alive_alone_begins_the_response() -> None:
+    assert blocked_after("text", 0) == (BLOCKS / "nothing_left.sse").read_bytes()
+
+
+def test_a_fault_is_an_error_event() -> None:
+    reader = RESPONSES.open_stream(LIMITS)
+    reader.read(sent({"type": "response.created", "response": {"id": "resp_1"}}))
+
+    assert reader.failed("it broke") == (BLOCKS / "fault.sse").read_bytes()
+
+
+def test_our_end_is_numbered_after_all_that_was_read() -> None:
+    value = json.loads(events_in(blocked_after("text", 5))[0].data or "")
+
+    assert value["sequence_number"] > len(events_in(RECORDED.streams["text"])) - 1
