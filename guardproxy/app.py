@@ -10,7 +10,7 @@ import asyncio
 import logging
 import signal
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from importlib.metadata import version
 
@@ -80,13 +80,13 @@ def build_classifier(
     )
 
 
-def load_active(settings: Settings, folder: ModelFolder) -> ActivePolicy:
-    """The policy of the settings, resolved against the model's thresholds.
+def load_active(settings: Settings, thresholds: Mapping[str, float]) -> ActivePolicy:
+    """The policy of the settings, with a judge's own thresholds where it names none.
 
     Raises:
         PolicyError: see `resolve_policy` and `activate`.
     """
-    return activate(resolve_policy(settings.policy), folder.manifest.thresholds)
+    return activate(resolve_policy(settings.policy), thresholds)
 
 
 class Application:
@@ -140,7 +140,8 @@ class Application:
         folder = verified_model(settings)
         metrics = Metrics.create(version=VERSION)
         report_drops_to(metrics.process.log_line_dropped)
-        store = _policy_store(settings, folder, metrics)
+        thresholds = (self._classifier or folder.manifest).default_thresholds
+        store = _policy_store(settings, thresholds, metrics)
         metrics.process.model_loaded(folder.manifest.name, folder.manifest.checksum)
         observer = Observers(metrics.traffic, AccessLog(), *self._extra)
         upstream = Upstream(
@@ -178,14 +179,16 @@ class Application:
             await upstream.aclose()
 
 
-def _policy_store(settings: Settings, folder: ModelFolder, metrics: Metrics) -> PolicyStore:
+def _policy_store(
+    settings: Settings, thresholds: Mapping[str, float], metrics: Metrics
+) -> PolicyStore:
     def reloaded(fresh: ActivePolicy | None) -> None:
         if fresh is None:
             metrics.process.policy_refused()
         else:
             metrics.process.policy_reloaded(fresh.config.name, fresh.version)
 
-    store = PolicyStore(lambda: load_active(settings, folder), reloaded)
+    store = PolicyStore(lambda: load_active(settings, thresholds), reloaded)
     active = store.active()
     metrics.process.policy_started(active.config.name, active.version)
     if active.uses_v1:

@@ -73,6 +73,7 @@ class RequestError(GuardproxyError):
         status: HTTP status, 4xx.
         code: short machine-readable reason, e.g. `duplicate_key`.
         param: JSON path or header the message is about.
+        allow: the method that would do, for a 405.
     """
 
     def __init__(
@@ -82,12 +83,14 @@ class RequestError(GuardproxyError):
         status: int = 400,
         code: str = "invalid_request",
         param: str | None = None,
+        allow: str | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
         self.status = status
         self.code = code
         self.param = param
+        self.allow = allow
 
 
 class ClassifierError(GuardproxyError):

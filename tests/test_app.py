@@ -266,13 +266,13 @@ async def test_nothing_is_served_before_start_up_and_no_websocket_ever(kind: str
 
 
 def test_a_policy_is_resolved_against_the_model(tmp_path: Path) -> None:
-    folder = verified_model(Settings())
-    active = load_active(Settings(), folder)
+    thresholds = verified_model(Settings()).manifest.thresholds
+    active = load_active(Settings(), thresholds)
 
     assert active.config.name == "general-assistant"
-    assert active.input[0].thresholds["dangerous"] == folder.manifest.thresholds["dangerous"]
+    assert active.input[0].thresholds["dangerous"] == thresholds["dangerous"]
     with pytest.raises(PolicyError, match="nowhere"):
-        load_active(Settings(policy=str(tmp_path / "nowhere.yaml")), folder)
+        load_active(Settings(policy=str(tmp_path / "nowhere.yaml")), thresholds)
 
 
 def test_a_model_folder_that_is_not_one_is_refused(tmp_path: Path) -> None:

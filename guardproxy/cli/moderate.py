@@ -183,7 +183,7 @@ def _guardrails(
     if settings.policy is None:
         everything = GuardrailConfig(moderation_llm_v2=ModerationV2Config())
         return resolve((everything,), folder.manifest.thresholds)
-    active = load_active(settings, folder)
+    active = load_active(settings, folder.manifest.thresholds)
     return active.input if direction is Direction.INPUT else active.output
 
 

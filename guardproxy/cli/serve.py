@@ -60,7 +60,7 @@ def serve(**options: str | bool | None) -> None:
         )
     try:
         folder = verified_model(settings)
-        policy = load_active(settings, folder)
+        policy = load_active(settings, folder.manifest.thresholds)
     except ConfigurationError as error:
         raise _Misconfigured(str(error)) from error
     listener = _listen(settings)

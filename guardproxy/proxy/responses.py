@@ -57,6 +57,8 @@ def of_error(error: Exception, render: Callable[[Fault], bytes] = openai_shape.e
             kind = "authentication_error" if error.status == 401 else "invalid_request_error"
             fault = Fault(error.status, error.message, kind, error.param, error.code)
             headers, outcome = [*JSON, _FINAL], Outcome.REFUSED
+            if error.allow is not None:
+                headers = [*headers, (b"allow", error.allow.encode())]
         case UpstreamError():
             code = "upstream_error"
             fault = Fault(error.status, error.message, code, None, code)

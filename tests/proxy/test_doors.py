@@ -158,7 +158,7 @@ async def test_another_method_is_405_and_says_which_one_is_served(
 ) -> None:
     error = await refusal(path, method=method)
 
-    assert (error.status, error.code) == (405, "method_not_allowed")
+    assert (error.status, error.code, error.allow) == (405, "method_not_allowed", allowed)
     assert f"only {allowed}" in error.message
 
 

@@ -199,3 +199,9 @@ async def test_a_caller_who_does_not_read_is_gone() -> None:
 
     with pytest.raises(ClientGone):
         await Sender(send, Trail("id", 0.0), idle=0.01).begin(200, [])
+
+
+def test_a_405_names_the_method_that_would_do() -> None:
+    reply = of_error(RequestError("only POST", status=405, code="x", allow="POST"))
+
+    assert (b"allow", b"POST") in reply.headers
