@@ -67,7 +67,7 @@ def read_item(item: JsonValue, place: str, said: ShapedSaid) -> None:
     if not isinstance(item, dict):
         say_text(item, place, said)
         return
-    apart = set(_ITEM_TEXT)
+    apart: set[str] = set(_ITEM_TEXT)
     for field in _ITEM_TEXT:
         say_text(item.get(field), f"{place}.{field}", said)
     for field in ("content", "summary"):
