@@ -65,7 +65,9 @@ def value_of(data: str, limits: Limits, said: Said) -> JsonValue:
         StreamError: it cannot be read safely.
     """
     if data.lstrip()[:1] not in JSON_BEGINNINGS:
+        # In lines and without: a word may end with its event, or go on in the next.
         said.say("raw", data + "\n")
+        said.say("raw.joined", data)
         return None
     try:
         return read(data.encode(), depth=limits.json_depth, members=limits.event_bytes)

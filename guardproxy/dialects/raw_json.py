@@ -93,7 +93,7 @@ class RawStream:
         if data is None or data.strip() == "[DONE]":
             return EventRead(tuple(pieces), last=data is not None)
         if data.lstrip()[:1] not in JSON_BEGINNINGS:
-            return EventRead((*pieces, Piece("raw", data + "\n")))
+            return EventRead((*pieces, Piece("raw", data + "\n"), Piece("raw.joined", data)))
         try:
             value = read(
                 data.encode(), depth=self._limits.json_depth, members=self._limits.event_bytes

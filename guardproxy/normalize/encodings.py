@@ -8,9 +8,11 @@ import html
 import re
 from collections.abc import Callable
 
-_ESCAPE = re.compile(
-    r"\\u\{([0-9a-fA-F]{1,6})\}|\\U([0-9a-fA-F]{8})|\\u([0-9a-fA-F]{4})|\\x([0-9a-fA-F]{2})"
-)
+_CODE = r"u\{([0-9a-fA-F]{1,6})\}|U([0-9a-fA-F]{8})|u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})"
+_HAS_CODE = re.compile(rf"\\(?:{_CODE})")
+_ESCAPE = re.compile(rf"\\(?:\\|{_CODE})")
+# JSON in a string in JSON has its backslashes doubled, and doubled again.
+_ESCAPES_DEEP = 5
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z]{2,31}\d{0,2});")
 _ENTITIES_DEEP = 3
 _SPACED_WORD = re.compile(r"\S+")
@@ -91,12 +93,19 @@ def _decode_once(text: str) -> str:
 
 def _read_escapes(text: str) -> str:
     def character(found: re.Match[str]) -> str:
-        code = int(next(filter(None, found.groups())), 16)
+        digits = next(filter(None, found.groups()), None)
+        if digits is None:
+            return "\\"
+        code = int(digits, 16)
         return chr(code) if code < 0x110000 else found[0]
 
-    # Through UTF-16, so that escaped surrogate pairs become one character and halves none.
-    units = _ESCAPE.sub(character, text).encode("utf-16-le", "surrogatepass")
-    return units.decode("utf-16-le", "replace")
+    for _ in range(_ESCAPES_DEEP):
+        if not _HAS_CODE.search(text):
+            break
+        # Through UTF-16, so that escaped surrogate pairs become one character and halves none.
+        units = _ESCAPE.sub(character, text).encode("utf-16-le", "surrogatepass")
+        text = units.decode("utf-16-le", "replace")
+    return text
 
 
 def _read_entities(text: str) -> str:

@@ -72,7 +72,15 @@ def test_s17_data_is_json_or_said_as_it_stands() -> None:
     assert value_of(' {"a": 1}', LIMITS, said) == {"a": 1}
     assert said.pieces == []
     assert value_of("plain words", LIMITS, said) is None
-    assert said.pieces == [Piece("raw", "plain words\n")]
+    assert said.pieces == [Piece("raw", "plain words\n"), Piece("raw.joined", "plain words")]
+
+
+def test_s17_a_word_that_goes_on_in_the_next_event_is_read_as_one() -> None:
+    said = Said()
+    for data in ("this is forbid", "den, and so on"):
+        value_of(data, LIMITS, said)
+
+    assert any("forbidden" in part.text for part in texts_of(said))
 
 
 @pytest.mark.parametrize("data", ["{", '{"a": 1, "a": 2}'])

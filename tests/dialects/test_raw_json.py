@@ -99,7 +99,7 @@ def test_what_frames_an_event_and_what_is_no_json_is_said() -> None:
     stream = RAW.open_stream(LIMITS)
 
     assert [p.text for p in stream.read(sse(None, "name", (" ping",))).pieces] == [" ping\nname"]
-    assert [p.text for p in stream.read(sse("plain")).pieces] == ["plain\n"]
+    assert [p.text for p in stream.read(sse("plain")).pieces] == ["plain\n", "plain"]
     assert [p.text for p in stream.read(sse('"a\\u0062c"')).pieces] == ["abc"]
     assert stream.read(sse(" [DONE]")).last
     assert not stream.read(sse(None)).last

@@ -10,6 +10,11 @@ from guardproxy.normalize.encodings import decode_runs, unescape
     [
         ("\\u{110000}\\x6bill", "kill"),
         ("\\ud83d\\ude00 \\ud800", "\U0001f600 \ufffd"),
+        (r'{"a": "{\"b\": \"\\u006bill\"}"}', "kill"),
+        ("\\\\\\\\u006bill", "kill"),
+        (r"\\\u0075006bill", "kill"),
+        (r"C:\\users", r"C:\\users"),
+        (r"\u\u0030\u0030\u0036\u0062ill", "kill"),
         ("%ff%6bill", "%ff%6bill"),
         ("https://example.com/%6bill", "https://example.com/kill"),
         ("&amp;amp;#107;ill", "kill"),
