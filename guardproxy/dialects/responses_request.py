@@ -168,7 +168,7 @@ class _ResponsesReader(ShapedReader):
             self.say(Role.TOOL, given, path)
         elif isinstance(given, list) and all(_is_content(part) for part in given):
             self.content(given, Role.TOOL, path)
-        elif isinstance(given, dict) and given.get("type") in _IMAGES:
+        elif isinstance(given, dict) and str(given.get("type")) in _IMAGES:
             self.media.append(MediaPart(Role.TOOL, MediaKind.IMAGE, path, size_of(given)))
             self.shaped(given, Role.TOOL, path, _OUTPUT, MediaKind.IMAGE)
         elif given is not None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import json
+from collections.abc import Iterator
 from contextlib import suppress
 
 import pytest
@@ -14,7 +16,7 @@ from guardproxy.dialects.routes import GUARDED
 from guardproxy.errors import RequestError, StreamError, UpstreamError
 from guardproxy.sse import ServerSentEvent
 from guardproxy.verdict import Action, CategoryDecision, GuardrailResult, Verdict
-from tests.dialects.bodies import CANARY, Json, with_canary
+from tests.dialects.bodies import CANARY, Json, places, with_canary
 from tests.dialects.recorded import (
     LIMITS,
     answer_texts,
@@ -133,6 +135,33 @@ def test_whatever_comes_raises_only_our_own_errors(dialect: Dialect, garbage: by
         with suppress(StreamError):
             for event in reader.decoder().feed(body):
                 reader.read(event)
+
+
+ODD: list[Json] = [{"type": {}}, [[]], 0, ""]
+
+
+def altered(body: Json) -> Iterator[Json]:
+    """The body with something of another type in the stead of each of its values."""
+    for at in range(len(places(body))):
+        for odd in ODD:
+            copied = copy.deepcopy(body)
+            container, key = places(copied)[at]
+            container[key] = odd
+            yield copied
+
+
+@DIALECTS
+def test_a_value_of_any_other_type_raises_only_our_own_errors(dialect: Dialect) -> None:
+    recordings = recorded(dialect)
+    for request in recordings.requests.values():
+        for body in altered(request):
+            request_texts(dialect, body)
+    for answer in recordings.answers.values():
+        for body in altered(answer):
+            answer_texts(dialect, body)
+    for event in recordings.events:
+        for value in altered(event):
+            event_texts(dialect, value)
 
 
 @STREAMING
