@@ -12,7 +12,7 @@ from guardproxy.dialects.base import Answered, Asked, EventRead, Fault, Piece, R
 from guardproxy.dialects.chat_said import continued
 from guardproxy.dialects.leaves import is_token, left_over
 from guardproxy.dialects.messages_said import SHAPE, read_block, read_message, said_in
-from guardproxy.dialects.shape import ShapedSaid
+from guardproxy.dialects.shape import ShapedSaid, without_positions
 from guardproxy.dialects.unfolding import Unfolding
 from guardproxy.errors import StreamError
 from guardproxy.policy import guardrail_body
@@ -93,8 +93,10 @@ class MessagesStream:
             said.say_rest("$", value)
             return EventRead(tuple(continued(said, self._rest)), tuple(said.media))
         unfolded = tuple(self._read_event(value, said))
+        pieces = (*continued(said, self._rest), *unfolded)
+        # Blocks come one after the other, and an answer with citations has hundreds.
         return EventRead(
-            (*continued(said, self._rest), *unfolded),
+            tuple(Piece(without_positions(each.channel), each.text) for each in pieces),
             tuple(said.media),
             self._remember(value),
             last=kind == _STOPPED,

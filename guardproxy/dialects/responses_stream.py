@@ -20,7 +20,7 @@ from guardproxy.dialects.responses_said import (
     read_response,
     say_logprobs,
 )
-from guardproxy.dialects.shape import ShapedSaid
+from guardproxy.dialects.shape import ShapedSaid, without_positions
 from guardproxy.dialects.unfolding import TAIL, Unfolding
 from guardproxy.policy import guardrail_body
 from guardproxy.policy.config import Limits
@@ -188,16 +188,19 @@ class ResponsesStream:
         if (part := value.get("part")) is not None:
             read_part(part, place, said)
         read_part(left_over(value, _EVENT_APART), place, said)
+        repeated = _WHOLE.fullmatch(kind) is not None
         for piece in _all(said):
-            if _WHOLE.fullmatch(kind) and not self._repeats.is_new(piece.text):
+            if repeated and not self._repeats.is_new(piece.text):
                 continue
+            # An answer may have hundreds of items; what stands in them whole needs no channel each.
+            channel = without_positions(piece.channel)
             if SPOKEN.fullmatch(piece.channel):
-                yield Piece(piece.channel, self._tail + piece.text)
+                yield Piece(channel, self._tail + piece.text)
                 self._tail = (self._tail + piece.text)[-TAIL:]
             else:
-                yield piece
+                yield Piece(channel, piece.text + "\n" if repeated else piece.text)
             if inside := unfolded(piece.text):
-                yield Piece(f"{piece.channel}.unfolded", inside + "\n")
+                yield Piece(f"{channel}.unfolded", inside + "\n")
 
     def _remember(self, value: Mapping[str, JsonValue]) -> None:
         """Keeps what our own end needs: the number of the last event, the name of the answer."""

@@ -69,6 +69,11 @@ class Contents:
         return "\n".join(text for _, text in self.texts)
 
 
+def without_positions(path: str) -> str:
+    """`a[0].b` as `a[].b`: the channel of what stands there in any item."""
+    return _POSITION.sub("[]", path)
+
+
 def contents(value: JsonValue, shape: Shape, *, least: int = 0) -> Contents:
     """See `Contents`. A coded `data:` URL is a medium wherever it stands.
 
@@ -105,7 +110,7 @@ class ShapedSaid(Said):
         found = contents(rest, shape or self.shape, least=_MEDIUM_CHARACTERS)
         together: dict[str, list[str]] = {}
         for path, text in found.texts:
-            together.setdefault(_POSITION.sub("[]", path), []).append(text)
+            together.setdefault(without_positions(path), []).append(text)
         for path, texts in together.items():
             channel = f"{place}.{path}" if path else place
             self.rest.append((place, Piece(channel, "\n".join(texts))))

@@ -25,7 +25,7 @@ class Unfolding:
     """
 
     def __init__(self, channel: str) -> None:
-        self._levels = [_Level(f"{channel}.unfolded[{level}]") for level in range(_LEVELS)]
+        self._levels = [_Level(f"{channel}.unfolded{level}") for level in range(_LEVELS)]
 
     def read(self, text: str) -> Iterator[Piece]:
         """What the next piece adds, decoded."""
