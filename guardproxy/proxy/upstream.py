@@ -127,9 +127,9 @@ class Upstream:
 
         `path` is one of ours or listed by the policy, never the caller's own spelling.
         """
-        below = path.removeprefix(_OUR_VERSION)
-        prefix = b"" if below == path else self._prefix
-        target = prefix + below.encode()
+        target = path.encode()
+        if path.startswith(f"{_OUR_VERSION}/"):
+            target = self._prefix + target.removeprefix(_OUR_VERSION.encode())
         return self._base.copy_with(raw_path=target + b"?" + query if query else target)
 
     @asynccontextmanager

@@ -18,6 +18,7 @@ from tests.servers import RawRequest, ScriptedUpstream, Wire, delta, eventually
 
 PATIENT = Timeouts(connect=10.0, idle=10.0, total=20.0)
 PATH = "/v1/chat/completions"
+AZURE = "/openai/deployments/gpt-4o/chat/completions"
 Handler = Callable[[httpx.Request], httpx.Response]
 
 
@@ -64,6 +65,11 @@ def mocked(handler: Handler) -> httpx.AsyncBaseTransport:
         ("https://a.example/x/v4/", PATH, b"", "https://a.example/x/v4/chat/completions"),
         ("https://a.example/v1", PATH, b"a=1&b=%20", "https://a.example/v1/chat/completions?a=1&b=%20"),
         ("https://a.example/v1", "/api/chat", b"", "https://a.example/api/chat"),
+        ("http://127.0.0.1:11434", "/api/chat", b"", "http://127.0.0.1:11434/api/chat"),
+        ("https://a.example/x/v4", "/v1beta/models", b"", "https://a.example/v1beta/models"),
+        ("https://n.azure.example", AZURE, b"api-version=1", f"https://n.azure.example{AZURE}?api-version=1"),
+        ("https://n.azure.example/openai/v1", AZURE, b"", f"https://n.azure.example{AZURE}"),
+        ("https://n.azure.example/openai/v1", PATH, b"", "https://n.azure.example/openai/v1/chat/completions"),
         ("https://a.example:8443/v1", "/v1/models/a:b@c", b"", "https://a.example:8443/v1/models/a:b@c"),
     ],
 )  # fmt: skip
