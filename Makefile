@@ -11,7 +11,7 @@ ARGS ?=
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo check lint types test fmt docs build clean
+.PHONY: help demo check lint types test peers fmt docs build clean
 
 help:
 	@echo "make demo    install, then show one question answered and one refused"
@@ -19,6 +19,7 @@ help:
 	@echo "make lint    format, ruff, import floors"
 	@echo "make types   mypy and pyright"
 	@echo "make test    the tests, without coverage (ARGS=\"-k name\")"
+	@echo "make peers   other people's suites through guardproxy; a quarter of an hour, needs a registry"
 	@echo "make fmt     format and fix what can be fixed"
 	@echo "make docs    write the tables of docs/ that are made from the code"
 	@echo "make build   wheel and source archive into dist/"
@@ -41,6 +42,11 @@ types: $(VENV)/.dev
 
 test: $(VENV)/.dev
 	$(BIN)/pytest -n $(JOBS) --dist worksteal $(ARGS)
+
+# Not part of `check`: openai-python's tests are fetched from a package registry.
+peers: $(VENV)/.dev
+	@$(BIN)/python -m pip install --quiet --group peers
+	$(BIN)/python -m bench.peers
 
 fmt: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
