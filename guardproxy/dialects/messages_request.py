@@ -11,13 +11,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from guardproxy.content import MediaKind, MediaPart, Role
+from guardproxy.content import MediaKind, Role
 from guardproxy.dialects.base import Asked
 from guardproxy.dialects.chat_fields import REQUEST_REFUSED
 from guardproxy.dialects.leaves import kind_of, left_over, refers_to_media
-from guardproxy.dialects.request_reader import size_of
 from guardproxy.dialects.request_values import object_of, refuse_unread, role_of, switch_of
-from guardproxy.dialects.shape import Shape, contents
+from guardproxy.dialects.shape import Shape
 from guardproxy.dialects.shaped_reader import ShapedReader, kind_of_part
 from guardproxy.errors import RequestError
 from guardproxy.policy.config import Limits
@@ -159,11 +158,7 @@ class _MessagesReader(ShapedReader):
         if isinstance(declared, str) and kind_of(declared) is not medium:
             # Not what it stands for: the strictest rule is a file's.
             medium = MediaKind.FILE
-        found = contents(source, _MEDIA_SOURCE)
-        if any(kind not in (None, medium) for kind, _ in found.media):
-            medium = MediaKind.FILE
-        self.media.append(MediaPart(role, medium, path, size_of(source)))
-        self.say(role, found.text, path)
+        self.medium(source, role, path, _MEDIA_SOURCE, medium)
 
     def _rest(self, rest: dict[str, JsonValue], kind: str, role: Role, path: str) -> None:
         if kind == "redacted_thinking":

@@ -12,11 +12,10 @@ import dataclasses
 import re
 from collections.abc import Mapping
 
-from guardproxy.content import MediaKind, MediaPart, Role
+from guardproxy.content import MediaKind, Role
 from guardproxy.dialects.base import Asked
 from guardproxy.dialects.chat_fields import REQUEST_REFUSED
 from guardproxy.dialects.leaves import left_over, refers_to_media
-from guardproxy.dialects.request_reader import size_of
 from guardproxy.dialects.request_values import object_of, refuse_unread, role_of, switch_of
 from guardproxy.dialects.shape import Shape
 from guardproxy.dialects.shaped_reader import ShapedReader
@@ -169,8 +168,7 @@ class _ResponsesReader(ShapedReader):
         elif isinstance(given, list) and all(_is_content(part) for part in given):
             self.content(given, Role.TOOL, path)
         elif isinstance(given, dict) and str(given.get("type")) in _IMAGES:
-            self.media.append(MediaPart(Role.TOOL, MediaKind.IMAGE, path, size_of(given)))
-            self.shaped(given, Role.TOOL, path, _OUTPUT, MediaKind.IMAGE)
+            self.medium(given, Role.TOOL, path, _OUTPUT, MediaKind.IMAGE)
         elif given is not None:
             self.shaped(given, Role.TOOL, path, _OUTPUT, MediaKind.IMAGE)
 

@@ -31,6 +31,16 @@ class ShapedReader(RequestReader):
             same = kind if embedded in (None, kind) else MediaKind.FILE
             self.media.append(MediaPart(role, same, path, size))
 
+    def medium(
+        self, value: JsonValue, role: Role, path: str, shape: Shape, kind: MediaKind
+    ) -> None:
+        """One medium and what is said beside it; another one inside makes it a file."""
+        found = contents(value, shape)
+        self.say(role, found.text, path)
+        if any(embedded not in (None, kind) for embedded, _ in found.media):
+            kind = MediaKind.FILE
+        self.media.append(MediaPart(role, kind, path, size_of(value)))
+
     def all_of(self, value: JsonValue, role: Role, path: str) -> None:
         """Everything in a value, keys too, and what is JSON in its strings: a tool's arguments."""
         self.say(role, everything_in(value), path)

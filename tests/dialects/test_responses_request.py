@@ -83,7 +83,6 @@ def test_images_are_images() -> None:
     ]
     assert media(RECORDED.requests["tools"]) == [
         (MediaKind.IMAGE, "input[3].output"),
-        (MediaKind.IMAGE, "input[3].output"),
         (MediaKind.IMAGE, "input[4]"),
         (MediaKind.IMAGE, "input[5].outputs"),
     ]

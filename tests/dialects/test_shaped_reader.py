@@ -29,6 +29,15 @@ def test_a_medium_is_what_it_stands_for_or_a_file() -> None:
     assert reader.texts == []
 
 
+def test_a_medium_with_another_one_inside_is_one_file() -> None:
+    reader = ShapedReader(Limits())
+    pdf: JsonValue = {"url": ADDRESS, "thumb": "data:application/pdf;base64,QUJD", "alt": "A map"}
+    reader.medium(pdf, Role.USER, "a", SHAPE, MediaKind.IMAGE)
+
+    assert [(part.kind, part.path) for part in reader.media] == [(MediaKind.FILE, "a")]
+    assert [part.text for part in reader.texts] == ["A map"]
+
+
 def test_arguments_are_judged_with_keys_and_as_their_reader_reads_them() -> None:
     reader = ShapedReader(Limits())
     reader.all_of({"q": '["\\u0062omb"]'}, Role.ASSISTANT, "input")
