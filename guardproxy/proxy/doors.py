@@ -23,11 +23,11 @@ from guardproxy.proxy.trail import Trail, trail_of
 
 NOT_COVERED: Mapping[str, str] = MappingProxyType(
     {
-        "/v1/responses": "a stored response (its text is fetched long after it was made)",
         "/v1/messages/batches": "Anthropic's message batches",
         "/v1/realtime": "realtime sessions (speech and text in WebSocket frames)",
         "/v1/files": "files (a model reads them later, out of sight)",
         "/v1/batches": "batches (their prompts stand in a file)",
+        "/v1/responses": "a stored response (its text is fetched long after it was made)",
         "/api/create": "Ollama's own models (a template changes what they read)",
         "/api/embed": "Ollama's own embeddings (`/v1/embeddings` is guarded)",
     }
