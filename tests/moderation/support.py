@@ -39,7 +39,7 @@ def answered(shape: Shape, body: Body) -> dict[str, Any]:
 @contextmanager
 def served(app: Starlette) -> Iterator[str]:
     """A real server in a thread, on a port of its own; gives its URL."""
-    config = uvicorn.Config(app, port=0, log_level="warning", lifespan="on", ws="none")
+    config = uvicorn.Config(app, port=0, log_config=None, lifespan="on", ws="none")
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
