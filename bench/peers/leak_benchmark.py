@@ -63,12 +63,16 @@ REQUESTS = "requests, as published"
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What one run of all cases showed. Rates are shares of the cases that could be scored."""
+    """What one run of all cases showed. Rates are shares of the cases that could be scored.
+
+    `reached_upstream` counts the first of its two passes, the one that keeps what arrived.
+    """
 
     name: str
     cases: int
     scored: int
     requests: int
+    first_pass: int
     reached_upstream: int
     leak_whole: float
     leak_split: float
@@ -116,6 +120,7 @@ def measure(name: str, policy: str, segments: Segments, oracle: str) -> Row:
         how = {"gateway_url": interpreter.url, "upstream_port": port, "oracle": oracle}
         cases = covering_array()
         whole = [run_case(segments, name, case, iterations=1, **how) for case in cases]
+        first_pass = sum(interpreter.ended.values())
         parts = [score_case(segments, name, case, **how) for case in cases]
         requests = sum(interpreter.ended.values())
         ended = ", ".join(f"{how} {times}" for how, times in sorted(interpreter.ended.items()))
@@ -126,6 +131,7 @@ def measure(name: str, policy: str, segments: Segments, oracle: str) -> Row:
         cases=len(whole),
         scored=len(scored),
         requests=requests,
+        first_pass=first_pass,
         reached_upstream=sum(len(each.upstream_bodies) for each in whole),
         leak_whole=_rate(scored, "single_chunk"),
         leak_split=_rate(scored, "adversarial"),
@@ -176,7 +182,8 @@ def results(seed: str = SEED, oracle: str = ORACLE) -> Iterator[Result]:
     for row in rows(seed, oracle):
         figures = (
             f"{row.scored} of {row.cases} cases scored, {row.requests} requests ({row.ended}), "
-            f"{row.reached_upstream} reached the upstream; leak rate whole {row.leak_whole:.2f}, "
+            f"{row.reached_upstream} of the first {row.first_pass} reached the upstream; "
+            f"leak rate whole {row.leak_whole:.2f}, "
             f"split {row.leak_split:.2f}, fragmentation {row.fragmentation:+.2f}, "
             f"partial emission {row.partial_emission:.2f}"
         )
