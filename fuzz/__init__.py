@@ -1,0 +1,1 @@
+"""Coverage-guided fuzzing: targets, their corpus, and how to look for more."""
