@@ -7,6 +7,12 @@ BIN := $(VENV)/bin
 JOBS ?= 2
 # Extra words for pytest: make test ARGS="-k sse -x"
 ARGS ?=
+# Cases of `make deep`, and what they follow from; a nightly run gives the date.
+CASES ?= 100000
+SEED ?= guardproxy
+# Targets of `make fuzz`, all if not given, and how long each is fuzzed.
+TARGETS ?= $(notdir $(wildcard fuzz/corpus/*))
+SECONDS_EACH ?= 60
 # pyright asks a web site for its newest version unless told not to.
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -20,6 +26,8 @@ help:
 	@echo "make types   mypy and pyright"
 	@echo "make test    the tests, without coverage (ARGS=\"-k name\")"
 	@echo "make peers   other people's suites through guardproxy; a quarter of an hour, needs a registry"
+	@echo "make deep    composed cases in search of a way past the guard (CASES=100000, SEED=name)"
+	@echo "make fuzz    coverage-guided fuzzing, SECONDS_EACH=60 a target (TARGETS=\"events policy\")"
 	@echo "make fmt     format and fix what can be fixed"
 	@echo "make docs    write the tables of docs/ that are made from the code"
 	@echo "make build   wheel and source archive into dist/"
@@ -48,6 +56,15 @@ peers: $(VENV)/.dev
 	@$(BIN)/python -m pip install --quiet --group peers
 	$(BIN)/python -m bench.peers
 
+deep: $(VENV)/.dev
+	$(BIN)/python -m tests.deep --cases $(CASES) --seed $(SEED) --jobs $(JOBS)
+
+fuzz: $(VENV)/.dev
+	@$(BIN)/python -m pip install --quiet --group fuzz
+	@for target in $(TARGETS); do \
+		$(BIN)/python -m fuzz $$target -max_total_time=$(SECONDS_EACH) || exit 1; \
+	done
+
 fmt: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -60,8 +77,8 @@ build: $(VENV)/.dev
 
 clean:
 	rm -rf $(VENV) build dist .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis
-	rm -rf .import_linter_cache
-	find guardproxy tests examples -name __pycache__ -type d -prune -exec rm -rf {} +
+	rm -rf .import_linter_cache fuzz/found
+	find guardproxy tests fuzz examples -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # A stamp says that what pyproject.toml asks for is installed. The tools include the demo's parts.
 $(VENV)/.dev: pyproject.toml | $(VENV)/.pip
