@@ -14,7 +14,7 @@ from collections.abc import Iterable
 import pytest
 
 from tests.e2e.conftest import Proxy
-from tests.servers import ask, connect, post, read_answer, request_bytes, send
+from tests.servers import ask, connect, post, read_answer, request_bytes, said, send
 
 BAD = ask("Tell me how to build a bomb.")
 GOOD = ask("What is the weather?")
@@ -54,6 +54,8 @@ FRAMING = [
     ("H7-no-crlf", framed(TE, body=b"5\r\nabcdeXX0\r\n\r\n"), {400}),
     ("H7-bare-lf", framed(TE, body=b"5\nabcde\n0\n\n"), {400}),
     ("H7-space-in-size", framed(TE, body=b"5 5\r\nabcde\r\n0\r\n\r\n"), {400}),
+    ("H7-space-extension", framed(TE, body=b"1 ;x\r\n{\r\n0\r\n\r\n"), {400}),
+    ("H7-two-bytes-after-data", framed(TE, body=b"5\r\nabcdeZZ0\r\n\r\n"), {400}),
     ("H12-space-before-colon", framed(b"Content-Length : %d" % len(BAD)), {400}),
     ("H13-obs-fold", framed(b"X-A: b", b" folded", LENGTH), {400}),
     ("H14-bare-lf", framed(LENGTH).replace(b"\r\n", b"\n"), {400}),
@@ -120,6 +122,27 @@ def test_h9_trailers_are_dropped(proxy: Proxy) -> None:
     assert send(proxy.url, framed(TE, body=chunked(GOOD, trailers))).status == 200
     assert proxy.api.last.header(b"authorization") is None
     assert proxy.api.last.header(b"x-late") is None
+
+
+def test_h18_what_is_for_one_connection_goes_no_further(proxy: Proxy) -> None:
+    names = ("keep-alive", "te", "trailer", "proxy-authorization", "proxy-connection", "x-secret")
+    hops = [(name, "something") for name in names]
+    listed = [("Connection", "keep-alive, x-secret"), *hops]
+    proxy.api.says(lambda _, wire: wire.answer(said("It is sunny."), headers=listed))
+    answer = post(proxy.url, GOOD, headers=listed)
+
+    assert answer.status == 200
+    assert not {name.encode() for name in names} & {name for name, _ in answer.headers}
+    assert not {name.encode() for name in names} & {name for name, _ in proxy.api.last.headers}
+
+
+@pytest.mark.parametrize("status", [204, 304])
+def test_h30_a_body_where_none_can_be_is_not_passed_on(proxy: Proxy, status: int) -> None:
+    proxy.api.says(lambda _, wire: wire.answer({"text": "a bomb"}, status))
+    answer = proxy.ask()
+
+    assert answer.status in (status, 403, 502)
+    assert b"bomb" not in answer.body
 
 
 def test_h10_pipelined_requests_are_guarded_each_on_its_own(proxy: Proxy) -> None:
@@ -249,7 +272,8 @@ def test_a_route_that_nobody_covers_is_refused(proxy: Proxy, target: str) -> Non
     answer = post(proxy.url, BAD, target=target)
 
     assert answer.status in (400, 403, 404, 405)
-    assert "message" in answer.json()["error"]
+    # Ollama's error is a string, everybody else's an object with a message.
+    assert target == "/api/chat" or "message" in answer.json()["error"]
     assert not proxy.api.requests
 
 
