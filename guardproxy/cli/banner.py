@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator, Sequence
 
 from guardproxy.app import MODERATION_PATHS
@@ -12,6 +13,7 @@ from guardproxy.policy.decide import Guardrail
 from guardproxy.proxy.doors import NOT_COVERED
 
 _CHECKSUM_DIGITS = 12
+_COLUMNS = 100
 
 
 def banner(
@@ -28,14 +30,24 @@ def banner(
         *(("output", line) for line in _entries(policy.output)),
         ("unreadable", ", ".join(f"{kind}: {what}" for kind, what in config.unscannable)),
         ("model", f"{model.name} {model.version}, sha256 {model.checksum[:_CHECKSUM_DIGITS]}"),
-        ("guarded", ", ".join([*(f"POST {path}" for path in GUARDED), *passthrough])),
+        ("guarded", ", ".join([f"POST {', '.join(GUARDED)}", *passthrough])),
         ("passed", "GET /v1/models"),
-        ("served", ", ".join(f"POST {path}" for path in MODERATION_PATHS)),
+        ("served", f"POST {', '.join(MODERATION_PATHS)}"),
         ("refused", f"everything else, e.g. {', '.join(list(NOT_COVERED)[:4])}"),
     ]
     if config.exempt_roles:
         rows.insert(4, ("not judged", f"roles {', '.join(config.exempt_roles)}"))
-    return "\n".join(f"{name:<10} {text}" for name, text in rows)
+    return "\n".join(_wrapped(f"{name:<10} {text}") for name, text in rows)
+
+
+def _wrapped(line: str) -> str:
+    return textwrap.fill(
+        line,
+        width=_COLUMNS,
+        subsequent_indent=" " * 11,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def _entries(guardrails: Sequence[Guardrail]) -> Iterator[str]:

@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import signal
 import socket
+import sys
 import tempfile
 from collections.abc import Callable
 from multiprocessing.util import Finalize
@@ -156,13 +157,14 @@ def worker() -> Application:
 
 
 def _expect_signals() -> None:
-    """Until others listen, and after: a clean end is exit code 0, a reload at start is not needed.
+    """Until uvicorn listens, and after: a clean end is exit code 0, at start nothing is reloaded.
 
     uvicorn raises the signal that ended it again when it is done.
     """
-    for name in ("SIGTERM", "SIGINT", "SIGHUP"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), lambda *_: None)
+    for ending in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(ending, lambda *_: sys.exit(0))
+    if hasattr(signal, "SIGHUP"):
+        signal.signal(signal.SIGHUP, lambda *_: None)
 
 
 class _Workers(Multiprocess):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import takewhile
+
 import pytest
 
 from guardproxy.app import verified_model
@@ -26,8 +28,9 @@ def shown(text: str | None = None, name: str | None = None) -> list[str]:
 
 
 def line(lines: list[str], word: str) -> str:
-    (found,) = [each for each in lines if each.startswith(f"{word:<10} ")]
-    return found
+    (at,) = [at for at, each in enumerate(lines) if each.startswith(f"{word:<10} ")]
+    goes_on = takewhile(lambda each: each.startswith(" " * 11), lines[at + 1 :])
+    return " ".join([lines[at], *(each.strip() for each in goes_on)])
 
 
 @pytest.mark.parametrize("name", shipped_policies())
@@ -42,7 +45,7 @@ def test_it_says_everything_for_every_shipped_policy(name: str) -> None:
     assert "GET /v1/models" in line(lines, "passed")
     assert "POST /v1/moderations" in line(lines, "served")
     assert "everything else" in line(lines, "refused")
-    assert len(lines) < 20
+    assert max(map(len, lines)) <= 110
 
 
 TEXT = """

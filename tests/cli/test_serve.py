@@ -58,13 +58,15 @@ def test_only_a_worker_installs_its_log_first_of_all(
     assert done == (["installed", "to be ended", "signals"] if in_worker else [])
 
 
-def test_signals_that_end_or_reload_are_expected_and_not_fatal() -> None:
+def test_a_signal_at_start_up_ends_with_0_and_a_reload_is_not_fatal() -> None:
     numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
     before = [signal.getsignal(number) for number in numbers]
     try:
         module._expect_signals()
-        for number in numbers:
-            os.kill(os.getpid(), number)
+        os.kill(os.getpid(), signal.SIGHUP)
+        for ending in (signal.SIGTERM, signal.SIGINT):
+            with pytest.raises(SystemExit, match="^0$"):
+                os.kill(os.getpid(), ending)
     finally:
         for number, handler in zip(numbers, before, strict=True):
             signal.signal(number, handler)
