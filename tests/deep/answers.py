@@ -13,10 +13,9 @@ from random import Random
 import httpx
 
 from guardproxy.dialects.base import Dialect
-from guardproxy.dialects.routes import GUARDED
 from tests.deep import bodies
 from tests.deep.bodies import Plan
-from tests.deep.requests import JSON_HEADER, ROUTES, RequestCase, path_of, plain_body
+from tests.deep.requests import DOORS, JSON_HEADER, RAW, ROUTES, RequestCase, path_of, plain_body
 from tests.dialects.bodies import Json
 from tests.dialects.recorded import WIRE, recorded
 
@@ -54,11 +53,24 @@ def _recording(file: Path) -> Recording:
     return Recording(SSE, tuple(events))
 
 
-_DIALECTS = {dialect.name: dialect for dialect in GUARDED.values()}
-ANSWERS = {name: recorded(dialect).answers for name, dialect in _DIALECTS.items()}
+_DIALECTS = {dialect.name: dialect for dialect in DOORS.values()}
+ANSWERS = {name: recorded(dialect).answers for name, dialect in _DIALECTS.items()} | {
+    RAW.name: {"rerank": {"id": "r", "results": [{"index": 0, "document": {"text": "Sunny."}}]}}
+}
 STREAMS = {
     name: [_recording(file) for file in sorted((WIRE / name / "streams").glob("*"))]
     for name in _DIALECTS
+} | {
+    RAW.name: [
+        Recording(
+            SSE,
+            (
+                ("", '{"type": "text.delta", "delta": "It is", "id": "a"}'),
+                ("", '{"type": "text.delta", "delta": " sunny.", "id": "a"}'),
+                ("", '{"type": "done", "usage": {"tokens": 3}}'),
+            ),
+        )
+    ]
 }
 
 
@@ -81,7 +93,7 @@ def answer_case(seed: str) -> AnswerCase:
     """The case of a seed: nine in ten hold the sentence."""
     plan = Plan(Random(f"answer {seed}"))  # noqa: S311 - must be repeatable, not secret
     route = plan.rng.choice(ROUTES)
-    dialect = GUARDED[route]
+    dialect = DOORS[route]
     plan.says(dialect.name)
     clean = plan.chance(0.1)
     if STREAMS[dialect.name] and plan.chance(0.7):
@@ -100,7 +112,7 @@ def answer_case(seed: str) -> AnswerCase:
 
 
 def _asked(rng: Random, route: str) -> RequestCase:
-    body = json.dumps(plain_body(rng, GUARDED[route])).encode()
+    body = json.dumps(plain_body(rng, DOORS[route])).encode()
     path = path_of(rng, route)
     return RequestCase("POST", path, b"", (JSON_HEADER,), (body,), True, (), "")
 

@@ -9,6 +9,7 @@ from random import Random
 from urllib.parse import quote_plus
 
 from guardproxy.dialects.base import Dialect
+from guardproxy.dialects.raw_json import RawJson
 from guardproxy.dialects.routes import GUARDED
 from tests.deep import bodies
 from tests.deep.bodies import Plan
@@ -16,8 +17,18 @@ from tests.dialects.bodies import Json
 from tests.dialects.recorded import recorded
 
 JSON_HEADER = (b"content-type", b"application/json")
-ROUTES = sorted(GUARDED)
-REQUESTS = {dialect.name: recorded(dialect).requests for dialect in GUARDED.values()}
+RAW = RawJson()
+DOORS: dict[str, Dialect] = {**GUARDED, "/v1/rerank": RAW}
+"""Every route that is guarded, and one that a policy lists."""
+ROUTES = sorted(DOORS)
+REQUESTS = {dialect.name: recorded(dialect).requests for dialect in DOORS.values()} | {
+    RAW.name: {
+        "rerank": {
+            "model": "m", "query": "What is the weather?", "top_n": 2,
+            "documents": [{"text": "It is sunny."}, {"text": "A page", "tags": ["a", "b c"]}],
+        }
+    }
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +57,7 @@ def request_case(seed: str) -> RequestCase:
     """The case of a seed: nine in ten hold the sentence."""
     plan = Plan(Random(seed))  # noqa: S311 - must be repeatable, not secret
     route = plan.rng.choice(ROUTES)
-    dialect = GUARDED[route]
+    dialect = DOORS[route]
     plan.says(dialect.name)
     path, body = path_of(plan.rng, route), plain_body(plan.rng, dialect)
     if plan.chance(0.1):

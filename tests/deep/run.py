@@ -32,6 +32,7 @@ output:
 streaming: {{mode: {mode}}}
 unscannable: {{image: allow, audio: allow, file: allow}}
 allow_stored_state: true
+passthrough: [{{path: /v1/rerank, methods: [POST]}}]
 limits: {{event_bytes: 65536, hold_bytes: 4096}}
 """
 """Media pass, so that a text which is taken for one does, too."""

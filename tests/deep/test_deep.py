@@ -8,11 +8,10 @@ from random import Random
 
 import pytest
 
-from guardproxy.dialects.routes import GUARDED
 from tests.deep.answers import STREAMS, answer_case, hears
 from tests.deep.bodies import Plan, cut, folded
 from tests.deep.canary import DISGUISES, ONE_WORD, sings
-from tests.deep.requests import request_case
+from tests.deep.requests import DOORS, request_case
 from tests.deep.run import MODES, Figures, driving, run_cases
 from tests.dialects.bodies import CANARY
 
@@ -38,7 +37,7 @@ def test_a_case_follows_from_its_seed() -> None:
 def test_the_cases_reach_every_route_and_every_stream() -> None:
     requests = [request_case(seed) for seed in SEEDS]
     answers = [answer_case(seed) for seed in SEEDS]
-    names = {dialect.name for dialect in GUARDED.values()}
+    names = {dialect.name for dialect in DOORS.values()}
     streaming = {name for name in names if STREAMS[name]}
 
     assert {case.words[0] for case in requests} == names
