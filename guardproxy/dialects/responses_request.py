@@ -49,8 +49,8 @@ _ITEM = Shape(
         r"|background|prompt_cache_breakpoint\.(?:type|mode)"
     ),
     sealed=re.compile(r"encrypted_content"),
-    media=re.compile(r"result"),
 )
+_IMAGE_ITEM = Shape(_ITEM.structure, _ITEM.sealed, media=re.compile(r"result"))
 _OUTPUT = Shape(
     re.compile(r"(?:\[\d+\]\.)?(?:type|file_id|status|outcome\.type)"),
     media=re.compile(r"(?:\[\d+\]\.)?(?:image_url|url)"),
@@ -158,9 +158,11 @@ class _ResponsesReader(ShapedReader):
             self.tools(item.get("tools"), _ELSEWHERE, f"{path}.tools")
         elif item.get("tools") is not None:
             self.all_of(item["tools"], Role.TOOL, f"{path}.tools")
-        apart = {*_CALLED, *_GIVEN, "tools"}
-        medium = MediaKind.IMAGE if kind == "image_generation_call" else MediaKind.FILE
-        self.shaped(left_over(item, apart), role, path, _ITEM, medium)
+        rest = left_over(item, {*_CALLED, *_GIVEN, "tools"})
+        if kind == "image_generation_call":
+            self.shaped(rest, role, path, _IMAGE_ITEM, MediaKind.IMAGE)
+        else:
+            self.shaped(rest, role, path, _ITEM)
 
     def _given(self, given: JsonValue, path: str) -> None:
         if isinstance(given, str):

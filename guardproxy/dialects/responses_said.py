@@ -17,9 +17,10 @@ SHAPE = Shape(
     re.compile(
         r"(?:.*\.)?(?:id|object|type|role|status|model|call_id|item_id|approval_request_id"
         r"|previous_response_id|service_tier|truncation|effort|verbosity|prompt_cache_key"
-        r"|prompt_cache_retention|safety_identifier|user|reason|phase|fingerprint|file_id"
+        r"|prompt_cache_retention|safety_identifier|user|phase|fingerprint|file_id"
         r"|container_id|obfuscation|format|quality|size|background|output_format|mode|ttl"
-        r"|tool_choice|error\.code|error\.param|reasoning\.summary)"
+        r"|tool_choice|error\.code|error\.param|reasoning\.summary"
+        r"|(?:incomplete_details|prompt_cache_diagnostics|input_transformations\[\d+\])\.reason)"
     ),
     sealed=re.compile(r"(?:.*\.)?encrypted_content"),
     media=re.compile(r"(?:.*\.)?(?:result|partial_image_b64|data)"),

@@ -162,3 +162,10 @@ def test_more_items_than_the_policy_allows_are_refused() -> None:
     with pytest.raises(RequestError) as caught:
         read({"input": items}, Limits(messages=2))
     assert caught.value.code == "too_many_input"
+
+
+def test_what_a_program_gives_is_text_and_no_medium() -> None:
+    item = {"type": "program_output", "call_id": "call_1", "result": "jailbreaking"}
+
+    assert said({"model": "m", "input": [item]}) == {"input[0]": (Role.TOOL, "jailbreaking")}
+    assert media({"model": "m", "input": [item]}) == []

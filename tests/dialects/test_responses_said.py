@@ -75,3 +75,10 @@ def test_odd_forms_are_judged() -> None:
         "output[1].content[0]": "there",
     }
     assert said(["Hi"]) == {"$": "Hi"}
+
+
+def test_why_something_was_approved_is_judged_and_why_an_answer_ends_is_not() -> None:
+    approval = {"type": "mcp_approval_response", "reason": "jailbreaking"}
+    ended = {"incomplete_details": {"reason": "max_output_tokens"}}
+
+    assert said({"output": [approval], **ended}) == {"output[0]": "jailbreaking"}
