@@ -34,7 +34,7 @@ _BODY = Shape(
         r"|context_management\.edits\[\d+\]\.(?:type|trigger\.type|keep\.type)"
     )
 )
-_MESSAGE = Shape(re.compile(r"role"))
+_MESSAGE = Shape(re.compile(r"role|clear_at|output_config\.effort"))
 _BLOCK = Shape(
     re.compile(
         r"type|id|tool_use_id|file_id|cache_control\.(?:type|ttl)|caller\.(?:type|tool_id)"
@@ -97,7 +97,10 @@ class _MessagesReader(ShapedReader):
         if not isinstance(message, dict):
             raise RequestError("must be an object", code="invalid_message", param=path)
         role = role_of(message.get("role"), _ROLES, path)
-        self._content(message.get("content"), role, f"{path}.content")
+        content = message.get("content")
+        # A system message may hold settings in place of content.
+        if content is not None or role is not Role.SYSTEM:
+            self._content(content, role, f"{path}.content")
         self.shaped(left_over(message, {"content"}), role, path, _MESSAGE)
 
     def _content(self, content: JsonValue, role: Role, path: str) -> None:

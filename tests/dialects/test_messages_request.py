@@ -173,3 +173,14 @@ def test_more_blocks_than_the_policy_allows_are_refused() -> None:
     with pytest.raises(RequestError) as caught:
         MESSAGES.read_request(json.dumps(body).encode(), Limits(parts=2))
     assert caught.value.code == "too_many_parts"
+
+
+def test_a_system_message_may_have_settings_in_place_of_content() -> None:
+    said = asked(
+        messages=[
+            {"role": "user", "content": "Hi"},
+            {"role": "system", "output_config": {"effort": "low"}, "clear_at": "what is this"},
+        ]
+    )
+
+    assert said["messages[1]"] == (Role.SYSTEM, "what is this")
