@@ -4,12 +4,14 @@
 
 The benchmark plays the LLM API and the client: it puts four values into a request, and four others
 into the streamed answer, whole and cut at every place, and looks for them on both sides. It is made
-for gateways that replace values, so two things stand between it and one that blocks:
+for gateways that replace values, so some things stand between it and one that blocks:
 
 - It takes no verdict from an answer with status 403. `Interpreter` stands in front of guardproxy
   and gives the bytes of a refusal as a stream, so that it searches them like any other answer.
 - Its model repeats the request's values before it says the new one, so a guard stops it before
   what is measured begins. `quiet_echo` has the request say nothing personal instead.
+- Its model says all at once, so that a guard judges all at once. `Pacer` passes on one event at a
+  time: each is judged alone, and what stood before the value has left when it comes.
 """
 
 from __future__ import annotations
@@ -17,7 +19,6 @@ from __future__ import annotations
 import argparse
 import random
 import socket
-import socketserver
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -34,6 +35,7 @@ from pii_leak_benchmark.v2_emitter import (
 )
 
 from bench.peers.interpreter import interpreting
+from bench.peers.pacer import pacing
 from bench.peers.table import Result, show
 from tests.processes import serving
 
@@ -77,6 +79,7 @@ class Row:
     leak_whole: float
     leak_split: float
     partial_emission: float
+    partial_scored: int
     ended: str
     leaked: tuple[str, ...]
 
@@ -112,9 +115,9 @@ def of_people(seed: str) -> Segments:
 def measure(name: str, policy: str, segments: Segments, oracle: str) -> Row:
     """Runs every case under a policy, first for whole values, then for parts of them."""
     port = _free_port()
-    upstream = f"http://127.0.0.1:{port}/v1"
     with (
-        serving("--upstream", upstream, "--policy", policy) as running,
+        pacing(port) as pacer,
+        serving("--upstream", pacer.url, "--policy", policy) as running,
         interpreting(running.ready().url) as interpreter,
     ):
         how = {"gateway_url": interpreter.url, "upstream_port": port, "oracle": oracle}
@@ -136,6 +139,7 @@ def measure(name: str, policy: str, segments: Segments, oracle: str) -> Row:
         leak_whole=_rate(scored, "single_chunk"),
         leak_split=_rate(scored, "adversarial"),
         partial_emission=sum(each.partial_emission for each in parts) / len(parts),
+        partial_scored=sum(each.transport_error is None for each in parts),
         ended=ended,
         leaked=tuple(sorted({each.case["entity"] for each in leaked})),
     )
@@ -171,13 +175,13 @@ def is_clean(row: Row) -> bool:
         return row.leak_whole == row.leak_split == 1
     if row.name == REQUESTS:
         return row.reached_upstream == 0 == row.scored
-    return row.scored == row.cases and not row.leaked and not row.partial_emission
+    if row.leaked or row.partial_emission:
+        return False
+    return row.scored == row.partial_scored == row.cases
 
 
 def results(seed: str = SEED, oracle: str = ORACLE) -> Iterator[Result]:
     """A line a run."""
-    # The benchmark's model is hung up on when an answer is blocked, and says so at length.
-    socketserver.BaseServer.handle_error = lambda *_: None
     suite = f"pii-leak-benchmark {version('pii-leak-benchmark')}"
     for row in rows(seed, oracle):
         figures = (
@@ -185,7 +189,7 @@ def results(seed: str = SEED, oracle: str = ORACLE) -> Iterator[Result]:
             f"{row.reached_upstream} of the first {row.first_pass} reached the upstream; "
             f"leak rate whole {row.leak_whole:.2f}, "
             f"split {row.leak_split:.2f}, fragmentation {row.fragmentation:+.2f}, "
-            f"partial emission {row.partial_emission:.2f}"
+            f"partial emission {row.partial_emission:.2f} in {row.partial_scored} cases"
         )
         yield Result(suite, f"{row.name}; {oracle}, seed {seed}", figures, is_clean(row))
 
