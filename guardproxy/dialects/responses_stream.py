@@ -148,7 +148,7 @@ class ResponsesStream:
         place = _place(value)
         if kind == "response.audio.delta" and isinstance(delta, str) and is_payload(delta):
             said.media.append(MediaPart(Role.ASSISTANT, MediaKind.AUDIO, place, len(delta)))
-            return
+            delta = None
         match = _DELTA.fullmatch(kind)
         name = match["name"] if match and match["name"] in _DELTAS else "delta"
         channel = f"{place}.{name}"

@@ -180,3 +180,9 @@ def test_our_end_is_numbered_after_all_that_was_read() -> None:
     value = json.loads(events_in(blocked_after("text", 5))[0].data or "")
 
     assert value["sequence_number"] > len(events_in(RECORDED.streams["text"])) - 1
+
+
+def test_what_stands_beside_a_piece_of_sound_is_judged() -> None:
+    sound = event("audio.delta", delta="QUJDREVG", logprobs="jailbreaking")
+
+    assert [said for _, said in pieces(sound)] == ["jailbreaking"]
