@@ -99,7 +99,7 @@ def routes_table() -> str:
 
 def fields_table(form: Form, side: Side) -> str:
     rows = (f"| `{row.field}` | {row.treatment} |" for row in coverage(form) if row.side is side)
-    return "\n".join([f"| field of a {side} | treatment |", "|---|---|", *rows])
+    return "\n".join(["| field | treatment |", "|---|---|", *rows])
 
 
 TABLES: Mapping[str, Callable[[], str]] = {
