@@ -65,7 +65,7 @@ def test_a_signal_at_start_up_ends_with_0_and_a_reload_is_not_fatal() -> None:
         module._expect_signals()
         os.kill(os.getpid(), signal.SIGHUP)
         for ending in (signal.SIGTERM, signal.SIGINT):
-            with pytest.raises(SystemExit, match="^0$"):
+            with pytest.raises(SystemExit, match=r"^0$"):
                 os.kill(os.getpid(), ending)
     finally:
         for number, handler in zip(numbers, before, strict=True):
