@@ -30,7 +30,7 @@ from typing_extensions import TypeAliasType, is_typeddict
 
 _TRANSPARENT = (Annotated, Required, NotRequired)
 _UNIONS = (Union, types.UnionType)
-_OPEN_KEY = "anything_else"
+OPEN_KEY = "anything_else"
 _KIND = "type"
 _TELLING = (_KIND, "role")
 """Fields that tell what an object is; in some types they have a default."""
@@ -111,7 +111,7 @@ def _below(kind: object) -> Iterator[tuple[str, object, Callable[[object], objec
     elif origin in _UNIONS:
         yield from (("", member, lambda value: value) for member in arguments)
     elif isinstance(origin, type) and issubclass(origin, Mapping):
-        yield ".*", arguments[1], lambda value: {_OPEN_KEY: value}
+        yield ".*", arguments[1], lambda value: {OPEN_KEY: value}
     elif isinstance(origin, type) and issubclass(origin, Iterable):
         yield "[]", arguments[0], lambda value: [value]
     else:

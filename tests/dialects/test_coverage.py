@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from zlib import crc32
 
 import mistralai.client.models as mistral
@@ -61,7 +61,7 @@ from guardproxy.dialects.coverage import (
 from guardproxy.dialects.coverage_forms import CHAT, FORMS
 from guardproxy.dialects.routes import GUARDED
 from guardproxy.policy.config import Limits
-from tests.dialects.published_types import Place, places
+from tests.dialects.published_types import OPEN_KEY, Place, places
 
 
 def data_of(event: type[BaseModel]) -> object:
@@ -149,10 +149,11 @@ def exactness(field: str, path: str) -> tuple[bool, int, int]:
     return field == path, len(field.partition("*")[0]), len(field.replace("*", ""))
 
 
-def found_in(kinds: Iterable[object]) -> Iterable[Place]:
-    """Every place in some types of one body, once."""
-    every = (place for kind in kinds for place in spread(places(kind)))
-    return {place.path: place for place in every}.values()
+@cache
+def found_in(name: str, side: Side) -> tuple[Place, ...]:
+    """Every place in the types of a body, once."""
+    every = (place for kind in TYPES[name, side] for place in spread(places(kind)))
+    return tuple({place.path: place for place in every}.values())
 
 
 def spread(found: Iterable[Place]) -> Iterator[Place]:
@@ -188,19 +189,39 @@ def test_every_guarded_dialect_and_each_of_its_directions_has_a_table_and_types(
     ],
 )
 def test_the_walk_finds_what_everybody_knows(name: str, side: Side, known: str) -> None:
-    assert known in {place.path for place in found_in(TYPES[name, side])}
+    assert known in {place.path for place in found_in(name, side)}
 
 
 @pytest.mark.parametrize(("name", "side"), TYPES)
 def test_every_published_field_is_treated_as_the_table_says(name: str, side: Side) -> None:
     dialect = FORMS[name].dialect
     wrong = []
-    for place in found_in(TYPES[name, side]):
+    for place in found_in(name, side):
         row, seen = row_of(name, side, place.path), treated(dialect, side, place.body)
         if seen is not row.treatment and (name, side, place.path) not in OTHERWISE:
             wrong.append(f"{place.path} is {seen}, but {row.field} is {row.treatment}")
 
     assert not wrong
+
+
+@pytest.mark.parametrize(("name", "side"), TYPES)
+def test_every_key_that_the_types_leave_open_is_judged(name: str, side: Side) -> None:
+    dialect = FORMS[name].dialect
+    unread = []
+    for place in found_in(name, side):
+        if place.path.endswith(".*") and (name, side, place.path) not in OTHERWISE:
+            seen = treated(dialect, side, partial(with_key, place.body("x")))
+            if seen not in (Treatment.JUDGED, Treatment.STRUCTURE):
+                unread.append(f"{place.path} is {seen}")
+
+    assert not unread
+
+
+def with_key(body: object, key: str) -> object:
+    """A body with another key in place of the one that stands for all."""
+    if isinstance(body, dict):
+        return {key if name == OPEN_KEY else name: with_key(body[name], key) for name in body}
+    return [with_key(each, key) for each in body] if isinstance(body, list) else body
 
 
 @pytest.mark.parametrize("name", FORMS)
@@ -219,19 +240,26 @@ def test_a_field_stands_once_and_what_nobody_knows_is_judged(form: Form, side: S
 
 
 @pytest.mark.parametrize(
-    ("side", "field", "expected"),
+    ("name", "side", "field", "expected"),
     [
-        (Side.REQUEST, "messages[].content", Treatment.JUDGED),
-        (Side.REQUEST, "model", Treatment.STRUCTURE),
-        (Side.REQUEST, "messages[].content[input_audio].input_audio.data", Treatment.MEDIUM),
-        (Side.REQUEST, "messages[].role", Treatment.CHECKED),
-        (Side.REQUEST, "chat_template", Treatment.REFUSED),
-        (Side.ANSWER, "choices[].finish_reason", Treatment.STRUCTURE),
-        (Side.EVENT, "choices[].delta.audio.transcript", Treatment.JUDGED),
+        ("chat_completions", Side.REQUEST, "messages[].content", Treatment.JUDGED),
+        ("chat_completions", Side.REQUEST, "model", Treatment.STRUCTURE),
+        ("chat_completions", Side.REQUEST, "messages[].role", Treatment.CHECKED),
+        ("chat_completions", Side.REQUEST, "chat_template", Treatment.REFUSED),
+        ("chat_completions", Side.REQUEST, "guardrails[].*", Treatment.POLICY),
+        ("chat_completions", Side.EVENT, "choices[].delta.audio.data", Treatment.MEDIUM),
+        ("fim_completions", Side.REQUEST, "guardrails[].*", Treatment.REFUSED),
+        ("embeddings", Side.ANSWER, "data[].embedding", Treatment.SEALED),
+        ("responses", Side.REQUEST, "previous_response_id", Treatment.STORED),
+        ("responses", Side.REQUEST, "prompt.variables.*", Treatment.JUDGED),
+        ("messages", Side.ANSWER, "content[thinking].signature", Treatment.SEALED),
+        ("messages", Side.REQUEST, "messages[].content[image].source(base64).data",
+         Treatment.MEDIUM),
+        ("ollama_chat", Side.EVENT, "message.content", Treatment.JUDGED),
     ],
-)
-def test_treatments_are_told_apart(side: Side, field: str, expected: Treatment) -> None:
-    assert treatment(CHAT, side, field) is expected
+)  # fmt: skip
+def test_treatments_are_told_apart(name: str, side: Side, field: str, expected: Treatment) -> None:
+    assert treatment(FORMS[name], side, field) is expected
 
 
 def test_what_a_dialect_does_not_hand_out_is_called_passed() -> None:
