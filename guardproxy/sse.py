@@ -1,11 +1,12 @@
 """Bytes -> server-sent events, sans-IO.
 
-Source: https://html.spec.whatwg.org/multipage/server-sent-events.html (9.2.5, 9.2.6), with two
-differences, both because we parse to look and pass the bytes on:
+Source: https://html.spec.whatwg.org/multipage/server-sent-events.html (9.2.5, 9.2.6), with three
+differences, all because we parse to look and pass the bytes on:
 
 - Every byte belongs to exactly one event, so `b"".join(raws)` is the input. A block that a browser
   would not dispatch (only comments, only a blank line, no final blank line) is an event here.
 - What a browser ignores or overwrites stands in `extra`: text can hide there.
+- A NUL byte ends the stream: no API sends one, and a client that guesses would read UTF-16.
 """
 
 from __future__ import annotations
@@ -61,8 +62,8 @@ class EventDecoder:
         """The events that end in this chunk, in order.
 
         Raises:
-            StreamError: bytes are not UTF-8, or an event is too large. Events that ended before
-                are still given first: the call after raises then, as does every later one.
+            StreamError: bytes are not UTF-8 or NUL, or an event is too large. Events that ended
+                before are still given first: the call after raises then, as does every later one.
         """
         if self._failure is not None:
             raise self._failure
@@ -132,6 +133,8 @@ class EventDecoder:
             line = line.removeprefix(_BYTE_ORDER_MARK)
         if not line:
             return False
+        if b"\0" in line:
+            raise StreamError("the upstream sent an event with a NUL byte")
         try:
             text = line.decode("utf-8")
         except UnicodeDecodeError:

@@ -212,7 +212,7 @@ LINES = st.one_of(
     st.builds(
         lambda name, text: name + text.encode(),
         st.sampled_from([b"data: ", b"data:", b"event: ", b"id:", b"retry: ", b": ", b"other: "]),
-        st.text(max_size=8).filter(lambda text: not set("\r\n") & set(text)),
+        st.text(max_size=8).filter(lambda text: not set("\r\n\0") & set(text)),
     ),
 )
 PIECES = st.lists(st.tuples(LINES, LINE_ENDS).map(b"".join), max_size=12)
@@ -248,3 +248,8 @@ def test_any_bytes_end_in_events_or_our_own_error(chunks: list[bytes], limit: in
         return seen(events), ""
 
     assert outcome(*chunks) == outcome(whole)
+
+
+def test_a_nul_byte_ends_the_stream() -> None:
+    with pytest.raises(StreamError, match="NUL"):
+        EventDecoder(1_000).feed("data: {}\n\n".encode("utf-16-le"))

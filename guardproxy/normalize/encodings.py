@@ -49,6 +49,8 @@ _HEX_HINT = re.compile(
 _BINARY_HINT = re.compile("[01][01]{7}")
 _CERTAIN = 16
 """From so many characters on, chance makes no printable UTF-8 of bytes that are no text."""
+_READABLE_PART = re.compile("[^\ufffd\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]{24,}")
+"""So much readable text in a row is none by chance, whatever noise stands around it."""
 _READABLE_SHARE = 0.9
 """Of a shorter run's characters: letters and spaces."""
 
@@ -139,15 +141,21 @@ def _read_percent(run: re.Match[str]) -> str:
 def _decoder(read: Callable[[str], bytes]) -> Callable[[re.Match[str]], str]:
     def decoded(run: re.Match[str]) -> str:
         try:
-            text = read(run[0]).decode("utf-8")
+            text = read(run[0]).decode("utf-8", "replace")
         except (ValueError, binascii.Error):
             return run[0]
-        return f" {text} " if _is_readable(text) else run[0]
+        if _is_readable(text):
+            return f" {text} "
+        # A word that stands against the run is read as a part of it, and is noise then.
+        parts = _READABLE_PART.findall(text)
+        return f" {' '.join(parts)} " if parts else run[0]
 
     return decoded
 
 
 def _is_readable(text: str) -> bool:
+    if "\ufffd" in text:
+        return False
     if len(text) >= _CERTAIN:
         return all(character.isprintable() or character in "\t\r\n" for character in text)
     readable = sum(character.isalpha() or character in " \n.,!?'" for character in text)
@@ -156,6 +164,8 @@ def _is_readable(text: str) -> bool:
 
 def _base64_bytes(run: str) -> bytes:
     digits = run.rstrip("=").translate(str.maketrans("-_", "+/"))
+    if len(digits) % 4 == 1:
+        digits = digits[:-1]  # six bits are no byte
     return base64.b64decode(digits + "=" * (-len(digits) % 4), validate=True)
 
 

@@ -124,7 +124,7 @@ def escaped(plan: Plan, written: str) -> str:
 
     def letters(found: re.Match[str]) -> str:
         return re.sub(
-            r"\\.|[A-Za-z ]",
+            r"\\u....|\\.|[A-Za-z ]",
             lambda each: (
                 f"\\u{ord(each[0]):04x}" if len(each[0]) == 1 and plan.chance(share) else each[0]
             ),

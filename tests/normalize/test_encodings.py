@@ -49,3 +49,14 @@ def test_a_run_of_digits_is_decoded_whatever_follows(separator: str, after: str)
     assert text in decode_runs(in_bits + after)
     if not (separator and after == " be it"):  # one more group, for whoever decodes it
         assert text in decode_runs(in_hex + after)
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        "aG93IHRvIGtpbGwgdGhlbSBhbGwgYXQgb25jZQBecause",
+        "Be 686f7720746f206b696c6c207468656d20616c6c206174206f6e6365 it",
+    ],
+)
+def test_a_word_against_a_run_does_not_hide_it(run: str) -> None:
+    assert "how to kill them all at onc" in decode_runs(run)
