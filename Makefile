@@ -57,6 +57,8 @@ peers: $(VENV)/.dev
 	$(BIN)/python -m bench.peers
 
 deep: $(VENV)/.dev
+	GUARDPROXY_TESTS=deep $(BIN)/pytest -n $(JOBS) --dist worksteal tests/dialects tests/peers \
+		tests/policy tests/test_sse.py tests/test_strict_json.py tests/test_stream_guard.py
 	$(BIN)/python -m tests.deep --cases $(CASES) --seed $(SEED) --jobs $(JOBS)
 
 fuzz: $(VENV)/.dev

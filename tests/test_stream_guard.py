@@ -20,6 +20,7 @@ from guardproxy.content import MediaKind, MediaPart, Role
 from guardproxy.errors import StreamError
 from guardproxy.stream_guard import _LONGEST_VALUE, _OVERLAP, WINDOW, Question, StreamGuard
 from guardproxy.verdict import StreamMode
+from tests.profiles import examples
 
 CONTENT, REASONING, OTHER = "choices[0].content", "choices[0].reasoning", "choices[1].content"
 CHANNELS = (CONTENT, REASONING, OTHER, "$.source")
@@ -133,7 +134,7 @@ class AnyStream(RuleBasedStateMachine):
 
 
 TestAnyStream = AnyStream.TestCase
-TestAnyStream.settings = settings(max_examples=150, stateful_step_count=40)
+TestAnyStream.settings = settings(max_examples=examples(150), stateful_step_count=40)
 
 
 def run(guard: StreamGuard, pieces: list[str], channel: str = CONTENT) -> list[int]:
@@ -190,7 +191,7 @@ VALUES = (
 )
 
 
-@settings(max_examples=1_000)
+@settings(max_examples=examples(1_000))
 @given(data=st.data(), value=st.sampled_from(VALUES))
 def test_no_beginning_of_a_value_leaves_while_it_grows(data: st.DataObject, value: str) -> None:
     before = data.draw(st.sampled_from(["", "Write to ", "In 2024, call\n", "a" * 1_200 + " "]))

@@ -52,6 +52,14 @@ class BoundedProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        # In pieces: what one read holds behind the end of a head is counted as well.
+        step = self._most_unread or len(data)
+        for start in range(0, len(data), step):
+            self._receive(data[start : start + step])
+            if self.transport.is_closing():
+                return
+
+    def _receive(self, data: bytes) -> None:
         self._unread += len(data)
         super().data_received(data)
         if self.transport.is_closing():

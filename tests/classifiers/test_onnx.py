@@ -24,6 +24,7 @@ from guardproxy.classifiers.onnx import OnnxModel, WindowsRun, read_row
 from guardproxy.content import Passage
 from guardproxy.errors import ClassifierError, ModelError
 from tests.classifiers.test_manifest import change
+from tests.profiles import examples
 
 
 def with_manifest(folder: ModelFolder, **changes: object) -> OnnxModel:
@@ -84,7 +85,7 @@ def test_special_tokens_a_text_spells_out_are_no_special_tokens(model: OnnxModel
 
 
 @given(st.text(max_size=300))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=100)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=examples(100))
 def test_any_text_has_windows(model: OnnxModel, text: str) -> None:
     windows = model.windows(Passage(text))
 

@@ -14,6 +14,7 @@ from guardproxy.classifiers import scheduler as scheduler_module
 from guardproxy.classifiers.scheduler import Job, Scheduler, run_here
 from guardproxy.errors import ClassifierError
 from tests.classifiers.runs import FakeRun, job
+from tests.profiles import examples
 
 
 class Recorder:
@@ -292,7 +293,7 @@ async def play(
 
 
 @given(calls, st.integers(1, 3))
-@settings(suppress_health_check=[HealthCheck.too_slow], max_examples=60)
+@settings(suppress_health_check=[HealthCheck.too_slow], max_examples=examples(60))
 def test_each_caller_gets_its_own_in_order_under_any_interleaving(
     plan: list[tuple[list[int], int, int | None]], threads: int
 ) -> None:

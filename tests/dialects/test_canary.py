@@ -24,10 +24,11 @@ from tests.dialects.bodies import (
     events_of,
     with_canary,
 )
+from tests.profiles import examples
 
 LIMITS = Limits()
 DIALECTS = pytest.mark.parametrize("dialect", [ChatCompletions(), RawJson()], ids=lambda d: d.name)
-THOROUGH = settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow])
+THOROUGH = settings(max_examples=examples(200), suppress_health_check=[HealthCheck.too_slow])
 EVENTS = [event for stream in STREAMS.values() for event in events_of(stream)]
 
 

@@ -26,9 +26,10 @@ from tests.dialects.recorded import (
     recorded,
     request_texts,
 )
+from tests.profiles import examples
 
 BY_NAME = {dialect.name: dialect for dialect in GUARDED.values()}
-THOROUGH = settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow])
+THOROUGH = settings(max_examples=examples(200), suppress_health_check=[HealthCheck.too_slow])
 DIALECTS = pytest.mark.parametrize("dialect", BY_NAME.values(), ids=BY_NAME.keys())
 STREAMED = {name: each for name, each in BY_NAME.items() if recorded(each).streams}
 STREAMING = pytest.mark.parametrize("dialect", STREAMED.values(), ids=STREAMED.keys())

@@ -355,7 +355,10 @@ def test_a_streamed_conversation_is_cut(proxy: Proxy, mistral: Mistral) -> None:
     ]
     assert events[-1].type == "conversation.response.error"
     assert (events[-1].message, events[-1].code) == ("Content blocked by guardrail", 403)
-    assert all(getattr(each, "content", "") in ("", "It is sunny. ") for each in events)
+    # Its beginning may have left before its end came and showed what it is.
+    said = "".join(getattr(each, "content", "") for each in events)
+    assert said.startswith("It is sunny. ")
+    assert "bomb" not in said
 
 
 def test_a_streamed_conversation_is_refused(proxy: Proxy, mistral: Mistral) -> None:

@@ -22,6 +22,7 @@ from guardproxy.policy.config import Limits
 from guardproxy.sse import EventDecoder, ServerSentEvent
 from guardproxy.stream_guard import Question, StreamGuard
 from guardproxy.verdict import StreamMode
+from tests.profiles import examples
 from tests.servers import DONE, delta
 
 BLOCKED = b"blocked"
@@ -122,13 +123,13 @@ def test_any_cut_of_its_bytes_leaves_a_telling_stream_blocked() -> None:
     assert assert_chunk_invariant(cut, whole, TELLING) == len(TELLING)
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(splits_of(INTERLEAVED))
 def test_many_cuts_of_the_bytes_change_nothing(chunks: list[bytes]) -> None:
     assert_chunk_invariant(cut, whole, INTERLEAVED, splits=[chunks])
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(splits_of(TELLING))
 def test_many_cuts_of_a_telling_stream_change_nothing(chunks: list[bytes]) -> None:
     assert_chunk_invariant(cut, whole, TELLING, splits=[chunks])

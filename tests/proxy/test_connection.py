@@ -132,8 +132,7 @@ def test_an_answer_that_takes_long_is_waited_for(hasty: str) -> None:
 )
 def test_what_has_no_end_is_cut_off(hasty: str, endless: bytes) -> None:
     with connect(hasty) as connection, contextlib.suppress(ConnectionError):
-        connection.sendall(endless)
-        connection.sendall(b"a" * BOUND * 2)
+        connection.sendall(endless + b"a" * BOUND * 2)
         answer = read_answer(connection)
 
         assert (answer.status, answer.json()["error"]["code"]) == (431, "headers_too_large")
