@@ -3,7 +3,8 @@
     GuardproxyError
     ├── ConfigurationError      the operator's: refused at start or at reload
     │   ├── PolicyError         a policy file; says file, line and key
-    │   └── ModelError          a model folder; missing, changed or unreadable
+    │   ├── ModelError          a model folder; missing, changed or unreadable
+    │   └── DataError           labelled texts to measure with; says file and line
     ├── RequestError            the caller's: becomes a 4xx, nothing was sent upstream
     ├── ClassifierError         ours: becomes a verdict in `guard`, never a response by itself
     │   ├── ClassifierDeadline
@@ -63,6 +64,20 @@ class PolicyError(ConfigurationError):
 
 class ModelError(ConfigurationError):
     """A model folder is missing, incomplete, changed or unreadable."""
+
+
+class DataError(ConfigurationError):
+    """Labelled texts cannot be used.
+
+    Args:
+        message: what is wrong, one line; never repeats the text.
+        file: the file it stands in.
+        line: line number in that file, counted from 1.
+    """
+
+    def __init__(self, message: str, *, file: str, line: int | None = None) -> None:
+        place = file if line is None else f"{file}:{line}"
+        super().__init__(f"{place}: {message}")
 
 
 class RequestError(GuardproxyError):

@@ -155,7 +155,7 @@ class Guard:
     async def _classify(self, texts: Sequence[TextPart]) -> list[Scores]:
         if self._classifier is None:
             raise ClassifierMissing("no classifier")
-        passages = _passages(texts, self._classifier.context_characters)
+        passages = passages_of(texts, self._classifier.context_characters)
         try:
             async with asyncio.timeout(self._deadline):
                 return await self._classifier.classify(passages)
@@ -163,7 +163,13 @@ class Guard:
             raise ClassifierDeadline("the judgement took too long") from error
 
 
-def _passages(texts: Sequence[TextPart], context_characters: int) -> list[Passage]:
+def passages_of(texts: Sequence[TextPart], context_characters: int) -> list[Passage]:
+    """Each text of a conversation as a classifier gets it: with the end of what came before.
+
+    Args:
+        texts: in the order they were said.
+        context_characters: how much of it the classifier wants to see; 0 for none.
+    """
     if not context_characters:
         return [Passage(part.text) for part in texts]
     passages, before = [], ""
