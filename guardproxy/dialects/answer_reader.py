@@ -8,6 +8,7 @@ from guardproxy.content import Role, TextPart
 from guardproxy.dialects.base import Answered
 from guardproxy.dialects.chat_said import Said
 from guardproxy.dialects.leaves import JSON_BEGINNINGS, is_json, plain_text, unfolded
+from guardproxy.dialects.seams import Seams
 from guardproxy.errors import RequestError, StreamError, UpstreamError
 from guardproxy.policy.config import Limits
 from guardproxy.sse import ServerSentEvent
@@ -42,7 +43,7 @@ def texts_of(said: Said) -> Iterator[TextPart]:
     What stands in fields nobody knows is one text per place; JSON in a string is read as well.
     """
     spoken: dict[str, list[str]] = {}
-    for piece in said.pieces:
+    for piece in Seams().read(said.pieces):
         spoken.setdefault(piece.channel, []).append(piece.text)
     texts = {channel: "".join(pieces) for channel, pieces in spoken.items()}
     for place, piece in said.rest:

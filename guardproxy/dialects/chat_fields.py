@@ -95,5 +95,5 @@ SAID_KNOWN = frozenset(
         "reasoning",
     }
 )
-SAID_TEXT = ("content", "refusal", "reasoning_content", "reasoning")
-"""Fields of a message or delta that continue from event to event."""
+SAID_TEXT = ("reasoning_content", "reasoning", "content", "refusal")
+"""Fields of a message or delta that continue from event to event, in the order they are shown."""

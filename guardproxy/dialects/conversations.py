@@ -15,6 +15,7 @@ from guardproxy.dialects.base import Answered, Asked, EventRead, Fault, Refusal
 from guardproxy.dialects.chat_said import Said, continued, read_function, read_text
 from guardproxy.dialects.leaves import is_token, left_over
 from guardproxy.dialects.request_values import object_of, refuse_guardrails
+from guardproxy.dialects.seams import Seams
 from guardproxy.errors import StreamError, UpstreamError
 from guardproxy.policy import guardrail_body
 from guardproxy.policy.config import Limits
@@ -79,6 +80,7 @@ class ConversationStream:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._rest: dict[str, str] = {}
+        self._seams = Seams()
         self._created_at: dict[str, JsonValue] = {}
 
     def decoder(self) -> EventDecoder:
@@ -100,7 +102,8 @@ class ConversationStream:
             _read_entry(value, f"$.outputs[{self._index(value)}]", said)
         else:
             said.say_rest("$", value)
-        return EventRead(tuple(continued(said, self._rest)), tuple(said.media), last=last)
+        pieces = tuple(self._seams.read(continued(said, self._rest)))
+        return EventRead(pieces, tuple(said.media), last=last)
 
     def blocked(self, verdict: Verdict, finished: Collection[int]) -> bytes:
         del finished  # the error ends all outputs

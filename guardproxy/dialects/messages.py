@@ -12,6 +12,7 @@ from guardproxy.dialects.base import Answered, Asked, EventRead, Fault, Piece, R
 from guardproxy.dialects.chat_said import continued
 from guardproxy.dialects.leaves import is_token, left_over
 from guardproxy.dialects.messages_said import SHAPE, read_block, read_message, said_in
+from guardproxy.dialects.seams import Seams
 from guardproxy.dialects.shape import ShapedSaid, without_positions
 from guardproxy.dialects.unfolding import Unfolding
 from guardproxy.errors import StreamError
@@ -75,6 +76,7 @@ class MessagesStream:
         self._block = -1
         self._progress: list[_Progress] = []
         self._rest: dict[str, str] = {}
+        self._seams = Seams()
         self._unfoldings: dict[int, Unfolding] = {}
 
     def decoder(self) -> EventDecoder:
@@ -93,7 +95,7 @@ class MessagesStream:
             said.say_rest("$", value)
             return EventRead(tuple(continued(said, self._rest)), tuple(said.media))
         unfolded = tuple(self._read_event(value, said))
-        pieces = (*continued(said, self._rest), *unfolded)
+        pieces = (*self._seams.read(continued(said, self._rest)), *unfolded)
         # Blocks come one after the other, and an answer with citations has hundreds.
         return EventRead(
             tuple(Piece(without_positions(each.channel), each.text) for each in pieces),

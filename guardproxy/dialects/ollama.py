@@ -20,6 +20,7 @@ from guardproxy.dialects.leaves import is_payload, is_token, left_over
 from guardproxy.dialects.logprobs import tokens_said
 from guardproxy.dialects.ndjson import LineDecoder
 from guardproxy.dialects.openai_shape import BLOCKED_STATUS
+from guardproxy.dialects.seams import Seams
 from guardproxy.errors import RequestError, StreamError
 from guardproxy.policy import guardrail_body
 from guardproxy.policy.config import Limits
@@ -29,7 +30,7 @@ from guardproxy.verdict import Verdict
 
 MEDIA_TYPE = "application/x-ndjson"
 _STRUCTURE = re.compile(chat_fields.ANSWER_STRUCTURE.pattern + r"|created_at|done_reason")
-_TEXTS = ("response", "thinking")
+_TEXTS = ("thinking", "response")
 _READ_APART = frozenset({"message", "logprobs", "image", *_TEXTS})
 
 
@@ -105,6 +106,7 @@ class OllamaStream:
         self._silent = silent
         self._head: dict[str, JsonValue] = {"model": "", "created_at": ""}
         self._rest: dict[str, str] = {}
+        self._seams = Seams()
 
     def decoder(self) -> LineDecoder:
         return LineDecoder(self._limits.event_bytes)
@@ -123,7 +125,8 @@ class OllamaStream:
         _read(value, said)
         self._remember(value)
         last = isinstance(value, dict) and value.get("done") is True
-        return EventRead(tuple(continued(said, self._rest)), tuple(said.media), last=last)
+        pieces = tuple(self._seams.read(continued(said, self._rest)))
+        return EventRead(pieces, tuple(said.media), last=last)
 
     def blocked(self, verdict: Verdict, finished: Collection[int]) -> bytes:
         del finished  # an answer has one choice

@@ -20,8 +20,9 @@ from guardproxy.dialects.responses_said import (
     read_response,
     say_logprobs,
 )
+from guardproxy.dialects.seams import Seams
 from guardproxy.dialects.shape import ShapedSaid, without_positions
-from guardproxy.dialects.unfolding import TAIL, Unfolding
+from guardproxy.dialects.unfolding import Unfolding
 from guardproxy.policy import guardrail_body
 from guardproxy.policy.config import Limits
 from guardproxy.sse import EventDecoder, ServerSentEvent
@@ -38,7 +39,6 @@ _DELTAS = frozenset(
         "shell_call_command", "shell_call_output_content",
     }
 )  # fmt: skip
-_TEXT = "output_text"
 _FOLDED = frozenset({"function_call_arguments", "custom_tool_call_input", "mcp_call_arguments"})
 """JSON in a string: whoever decodes it reads what its escapes hide."""
 _OUTPUTS = frozenset({"stdout", "stderr"})
@@ -58,8 +58,7 @@ _EVENT_APART = frozenset({"response", "item", "part", "delta", "logprobs"})
 class ResponsesStream:
     """Fits `StreamReader`.
 
-    Each text has a channel named after its item and part. A new part of the answer's text begins
-    with the end of the one before, because clients join them.
+    Each text has a channel named after its item and part.
     """
 
     keep_alive = b": keep-alive\n\n"
@@ -73,8 +72,7 @@ class ResponsesStream:
         }
         self._sequence = -1
         self._repeats = Repeats()
-        self._parts: set[str] = set()
-        self._tail = ""
+        self._seams = Seams()
         self._unfoldings: dict[str, Unfolding] = {}
 
     def decoder(self) -> EventDecoder:
@@ -98,8 +96,8 @@ class ResponsesStream:
             said.say_rest("$", value)
             return EventRead((*frame, *_all(said)), tuple(said.media))
         name = kind if isinstance(kind, str) else ""
-        deltas = tuple(self._read_delta(value, name, said))
-        whole = tuple(self._read_whole(value, name, said))
+        deltas = tuple(self._seams.read(self._read_delta(value, name, said)))
+        whole = tuple(self._seams.read(self._read_whole(value, name, said)))
         self._remember(value)
         created = (0,) if name == _CREATED else ()
         return EventRead((*frame, *deltas, *whole), tuple(said.media), created)
@@ -166,13 +164,7 @@ class ResponsesStream:
         if not text:
             return
         self._repeats.continues(channel, text)
-        begins = channel not in self._parts
-        self._parts.add(channel)
-        if name == _TEXT:
-            yield Piece(channel, self._tail + text if begins else text)
-            self._tail = (self._tail + text)[-TAIL:]
-        else:
-            yield Piece(channel, text)
+        yield Piece(channel, text)
         if name in _FOLDED:
             yield from self._unfoldings.setdefault(channel, Unfolding(channel)).read(text)
 
@@ -194,11 +186,8 @@ class ResponsesStream:
                 continue
             # An answer may have hundreds of items; what stands in them whole needs no channel each.
             channel = without_positions(piece.channel)
-            if SPOKEN.fullmatch(piece.channel):
-                yield Piece(channel, self._tail + piece.text)
-                self._tail = (self._tail + piece.text)[-TAIL:]
-            else:
-                yield Piece(channel, piece.text + "\n" if repeated else piece.text)
+            apart = repeated and not SPOKEN.fullmatch(piece.channel)
+            yield Piece(channel, piece.text + "\n" if apart else piece.text)
             if inside := unfolded(piece.text):
                 yield Piece(f"{channel}.unfolded", inside + "\n")
 

@@ -103,7 +103,11 @@ def chunk(*choices: JsonValue, **more: JsonValue) -> bytes:
         ),
         (
             "vllm",
-            {"choices[0].content": "Sunny.", "choices[0].reasoning_content": "First I look."},
+            {
+                "choices[0].content": "Sunny.",
+                "choices[0].reasoning_content": "First I look.",
+                "choices[0].seam": "\nFirst I look.Sunny.",
+            },
         ),
         ("azure", {"choices[0].content": "Sunny."}),
         ("audio", {"choices[0].audio.transcript": "It is sunny."}),
@@ -186,6 +190,7 @@ def test_choices_without_an_index_are_told_apart_by_their_place() -> None:
                 "0.reasoning_content": "First I look.",
                 "0.reasoning": "Or so.",
                 "0.content": "Sunny.",
+                "0.seam": "\nFirst I look.Or so.Sunny.",
             },
         ),
         ("audio", {"0.audio.transcript": "It is sunny."}),

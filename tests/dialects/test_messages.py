@@ -35,6 +35,7 @@ def test_a_stream_says_what_the_whole_answer_says() -> None:
     assert thinking == {
         "content.thinking": "The user wants weather.",
         "content.text": "Sunny.",
+        "content.seam": "\nThe user wants weather.Sunny.",
     }
     search = channels(reads(MESSAGES, RECORDED.streams["search"]))
     assert search["content.text"] == "It is sunny."

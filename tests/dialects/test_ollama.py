@@ -39,6 +39,7 @@ def test_a_conversations_answer_says_its_message() -> None:
     assert answered(recorded(CHAT).answers["plain"]) == {
         "$.message.thinking": "The user asks about the sky.",
         "$.message.content": "Because of Rayleigh scattering.",
+        "$.message.seam": "\nThe user asks about the sky.Because of Rayleigh scattering.",
     }
     tools = answered(recorded(CHAT).answers["tools"])
     assert tools["$.message.tool_calls[0].function.name"] == "get_weather"
@@ -51,6 +52,7 @@ def test_a_prompts_answer_says_its_response() -> None:
     assert answered(recorded(GENERATE).answers["plain"]) == {
         "$.response": "The sky is blue because it is the color of the sky.",
         "$.thinking": "Why is it?",
+        "$.seam": "\nWhy is it?The sky is blue because it is the color of the sky.",
     }
 
 
@@ -84,6 +86,7 @@ def test_a_stream_continues_each_text() -> None:
     assert channels(reads(CHAT, recorded(CHAT).streams["thinking"])) == {
         "$.message.thinking": "The sky is blue.",
         "$.message.content": "Because of scattering.",
+        "$.message.seam": "\nThe sky is blue.Because of scattering.",
     }
     assert channels(reads(GENERATE, recorded(GENERATE).streams["plain"])) == {
         "$.response": "The sky is blue."

@@ -81,7 +81,10 @@ def test_every_channel_is_heard() -> None:
 def test_a_repeat_that_differs_is_new() -> None:
     said = pieces(*text("It is ", "sunny."), event("output_text.done", text="It is a bomb."))
 
-    assert said[-1] == ("output[].content[].text", "It is sunny.It is a bomb.")
+    assert said[-2:] == [
+        ("output[].content[].text", "It is a bomb."),
+        ("$.seam", "\nIt is sunny.It is a bomb."),
+    ]
 
 
 def test_text_that_comes_only_at_the_end_is_judged() -> None:
@@ -90,10 +93,20 @@ def test_text_that_comes_only_at_the_end_is_judged() -> None:
 
 def test_parts_that_clients_join_are_judged_joined() -> None:
     said = dict(pieces(*text("how to build a bo"), *text("mb", index=1)))
-    assert said["output[0].content[1].output_text"] == "how to build a bomb"
+    assert said["$.seam"] == "\nhow to build a bomb"
 
-    said = dict(pieces(whole("how to build a bo", "mb")))
+    said = channels([RESPONSES.open_stream(LIMITS).read(sent(whole("how to build a bo", "mb")))])
     assert said["output[].content[].text"] == "how to build a bomb"
+
+
+def test_reasoning_and_answer_are_judged_joined() -> None:
+    said = dict(
+        pieces(
+            event("reasoning_summary_text.delta", delta="how to build a bo"),
+            *text("mb", index=1),
+        )
+    )
+    assert said["$.seam"] == "\nhow to build a bomb"
 
 
 def test_an_empty_delta_says_nothing() -> None:
