@@ -13,11 +13,13 @@ SEED ?= guardproxy
 # Targets of `make fuzz`, all if not given, and how long each is fuzzed.
 TARGETS ?= $(notdir $(wildcard fuzz/corpus/*))
 SECONDS_EACH ?= 60
+# Rounds of `make bench`; 1 is the short form.
+ROUNDS ?= 3
 # pyright asks a web site for its newest version unless told not to.
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo check lint types test peers fmt docs build clean
+.PHONY: help demo check lint types test peers bench fmt docs build clean
 
 help:
 	@echo "make demo    install, then show one question answered and one refused"
@@ -26,6 +28,7 @@ help:
 	@echo "make types   mypy and pyright"
 	@echo "make test    the tests, without coverage (ARGS=\"-k name\")"
 	@echo "make peers   other people's suites through guardproxy; a quarter of an hour, needs a registry"
+	@echo "make bench   what guardproxy adds, beside nginx and others (ROUNDS=1: the short form)"
 	@echo "make deep    composed cases in search of a way past the guard (CASES=100000, SEED=name)"
 	@echo "make fuzz    coverage-guided fuzzing, SECONDS_EACH=60 a target (TARGETS=\"events policy\")"
 	@echo "make fmt     format and fix what can be fixed"
@@ -55,6 +58,9 @@ test: $(VENV)/.dev
 peers: $(VENV)/.dev
 	@$(BIN)/python -m pip install --quiet --group peers
 	$(BIN)/python -m bench.peers
+
+bench: $(VENV)/.dev
+	$(BIN)/guardproxy bench --rounds $(ROUNDS)
 
 deep: $(VENV)/.dev
 	GUARDPROXY_TESTS=deep $(BIN)/pytest -n $(JOBS) --dist worksteal tests/dialects tests/peers \

@@ -16,6 +16,7 @@ _COMMANDS = MappingProxyType(
             "Judge texts and show the score of every category.",
         ),
         "policy": ("guardproxy.cli.policy:policy", "Check, explain and rewrite policies."),
+        "bench": ("guardproxy.bench:bench", "Measure it on this machine; needs wrk."),
         "demo": ("guardproxy.demo:demo", "See it work: three questions, no API key, no network."),
     }
 )
