@@ -5,13 +5,12 @@ Clients that asked for a stream read it as one whatever its label says, and put 
 
 from __future__ import annotations
 
-import re
-
 from guardproxy.content import MediaPart, Role, TextPart
 from guardproxy.dialects.base import Answered, Dialect
 from guardproxy.policy.config import Limits
 
-_EVENTS = re.compile(rb"(?:\A(?:\xef\xbb\xbf)?|[\r\n])data:")
+_BEGINNINGS = (b"data:", b"\xef\xbb\xbfdata:")
+_LATER = (b"\ndata:", b"\rdata:")
 
 
 def read_unlabelled(dialect: Dialect, body: bytes, limits: Limits) -> Answered:
@@ -22,7 +21,7 @@ def read_unlabelled(dialect: Dialect, body: bytes, limits: Limits) -> Answered:
     """
     texts: dict[str, list[str]] = {}
     media: list[MediaPart] = []
-    if _EVENTS.search(body):
+    if _holds_events(body):
         reader = dialect.open_stream(limits)
         decoder = reader.decoder()
         events = decoder.feed(body)
@@ -34,3 +33,8 @@ def read_unlabelled(dialect: Dialect, body: bytes, limits: Limits) -> Answered:
                 texts.setdefault(piece.channel, []).append(piece.text)
     parts = (TextPart(Role.ASSISTANT, "".join(said), name) for name, said in texts.items())
     return Answered(tuple(parts), tuple(media))
+
+
+def _holds_events(body: bytes) -> bool:
+    """Whether some line begins as an event's data does."""
+    return body.startswith(_BEGINNINGS) or any(line in body for line in _LATER)

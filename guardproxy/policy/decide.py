@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
+from operator import itemgetter
 from typing import Literal
 
 from guardproxy.errors import ClassifierError, ClassifierMissing, PolicyError
@@ -125,14 +127,8 @@ def decide(
         ClassifierMissing: a category that is evaluated has no score.
         ClassifierError: a score is not a probability. (NaN is above nothing: it would pass.)
     """
-    peaks = {
-        source: _peak(source, judged)
-        for guardrail in guardrails
-        for category in guardrail.thresholds
-        for source in _sources(guardrail, category)
-    }
     return tuple(
-        _result(guardrail, decisions=_decisions(guardrail, peaks)) for guardrail in guardrails
+        _result(guardrail, decisions=_decisions(guardrail, judged)) for guardrail in guardrails
     )
 
 
@@ -140,33 +136,56 @@ def _sources(guardrail: Guardrail, category: str) -> tuple[str, ...]:
     return V1_SOURCES[category] if guardrail.version == 1 else (category,)
 
 
-def _peak(category: str, judged: Sequence[tuple[str, Scores]]) -> tuple[float, str]:
-    scored = ((_score(category, scores), path) for path, scores in judged)
-    return max(scored, key=_by_score, default=(0.0, ""))
-
-
-def _by_score(peak: tuple[float, str]) -> float:
-    return peak[0]
-
-
-def _score(category: str, scores: Scores) -> float:
-    if category not in scores:
-        raise ClassifierMissing(f"the classifier gave no score for {category}")
-    score = float(scores[category])
-    if not 0.0 <= score <= 1.0:
-        raise ClassifierError(f"the classifier's score for {category} is outside 0..1")
-    return score
-
-
 def _decisions(
-    guardrail: Guardrail, peaks: Mapping[str, tuple[float, str]]
+    guardrail: Guardrail, judged: Sequence[tuple[str, Scores]]
 ) -> dict[str, CategoryDecision]:
+    thresholds = guardrail.thresholds
+    if guardrail.version == 2:
+        peaks = _peaks(tuple(thresholds), judged)
+        return {
+            category: CategoryDecision(threshold, *peak)
+            for (category, threshold), peak in zip(thresholds.items(), peaks, strict=True)
+        }
+    sources = tuple(dict.fromkeys(chain.from_iterable(map(V1_SOURCES.__getitem__, thresholds))))
+    peak_of = dict(zip(sources, _peaks(sources, judged), strict=True))
     decisions = {}
-    for category, threshold in guardrail.thresholds.items():
-        sources = (peaks[source] for source in _sources(guardrail, category))
-        score, path = max(sources, key=_by_score)
-        decisions[category] = CategoryDecision(threshold, score, path)
+    for category, threshold in thresholds.items():
+        peak = max((peak_of[source] for source in V1_SOURCES[category]), key=itemgetter(0))
+        decisions[category] = CategoryDecision(threshold, *peak)
     return decisions
+
+
+def _peaks(
+    categories: tuple[str, ...], judged: Sequence[tuple[str, Scores]]
+) -> list[tuple[float, str]]:
+    """Of each category the highest score, and where the first text that has it stood.
+
+    Column by column, because a conversation has many texts and this runs for each of its turns.
+    """
+    if not judged:
+        return [(0.0, "")] * len(categories)
+    wanted = frozenset(categories)
+    rows = [_row(categories, wanted, scores) for _, scores in judged]
+    if len(rows) == 1:
+        path = judged[0][0]
+        return [(score, path) for score in rows[0]]
+    peaks = []
+    for column in zip(*rows, strict=True):
+        highest = max(column)
+        peaks.append((highest, judged[column.index(highest)][0]))
+    return peaks
+
+
+def _row(categories: tuple[str, ...], wanted: frozenset[str], scores: Scores) -> list[float]:
+    # By its keys: a mapping that makes up values for missing ones must not pass for a judge.
+    if not wanted <= scores.keys():
+        missing = next(category for category in categories if category not in scores)
+        raise ClassifierMissing(f"the classifier gave no score for {missing}")
+    row = [float(scores[category]) for category in categories]
+    for category, score in zip(categories, row, strict=True):
+        if not 0.0 <= score <= 1.0:
+            raise ClassifierError(f"the classifier's score for {category} is outside 0..1")
+    return row
 
 
 def _result(
