@@ -20,6 +20,7 @@ from guardproxy.dialects.shape import Shape
 from guardproxy.dialects.shaped_reader import ShapedReader, kind_of_part
 from guardproxy.errors import RequestError
 from guardproxy.policy.config import Limits
+from guardproxy.policy.scope import BESIDE
 from guardproxy.strict_json import JsonValue
 
 _ROLES = {role.value: role for role in (Role.USER, Role.ASSISTANT, Role.SYSTEM)}
@@ -122,17 +123,19 @@ class _MessagesReader(ShapedReader):
         block, kind = kind_of_part(block, path)
         if kind.endswith("tool_result"):
             role = Role.TOOL
+        known = kind in _MEDIA or _PLAIN.fullmatch(kind) is not None
+        if not known and refers_to_media(block):
+            self.unread(block, role, path)
+        place = path if known else path + BESIDE
         apart = {"text", "thinking", "content", "source", "input"}
         for field in ("text", "thinking"):
-            self._text(block.get(field), role, f"{path}.{field}")
-        self._nested(block.get("content"), role, f"{path}.content")
+            self._text(block.get(field), role, f"{place}.{field}")
+        self._nested(block.get("content"), role, f"{place}.content")
         if (source := block.get("source")) is not None:
-            self._source(source, kind, role, f"{path}.source")
+            self._source(source, kind, role, f"{place}.source")
         if (given := block.get("input")) is not None:
-            self.all_of(given, role, f"{path}.input")
-        self._rest(left_over(block, apart), kind, role, path)
-        if kind not in _MEDIA and not _PLAIN.fullmatch(kind) and refers_to_media(block):
-            self.unread(block, role, path)
+            self.all_of(given, role, f"{place}.input")
+        self._rest(left_over(block, apart), kind, role, path + BESIDE if kind == "text" else place)
 
     def _text(self, text: JsonValue, role: Role, path: str) -> None:
         if isinstance(text, str):

@@ -19,7 +19,7 @@ from guardproxy.dialects.leaves import (
 )
 from guardproxy.errors import RequestError
 from guardproxy.policy.config import Limits
-from guardproxy.policy.scope import SEAM_CHARACTERS
+from guardproxy.policy.scope import BESIDE, SEAM_CHARACTERS
 from guardproxy.strict_json import JsonValue, string_leaves
 
 # Drawings made of text, which a policy for images does not speak about.
@@ -135,7 +135,7 @@ class RequestReader:
             structure = fields.PART_STRUCTURE
             self.say(role, text_of(text, structure=structure), path)
             beside = left_over(part, fields.PART_TEXT_KEYS)
-            self.rest(beside, role, path, structure=structure)
+            self.rest(beside, role, path + BESIDE, structure=structure)
             return
         medium = fields.PART_MEDIA.get(kind)
         if medium is not None:
@@ -143,7 +143,7 @@ class RequestReader:
             return
         # Unknown: judged as text, and whatever looks like a medium is for the policy to decide.
         structure = fields.PART_STRUCTURE
-        self.say(role, text_of(part, structure=structure, without_media=True), path)
+        self.say(role, text_of(part, structure=structure, without_media=True), path + BESIDE)
         if refers_to_media(part):
             self.media.append(MediaPart(role, MediaKind.FILE, path, size_of(part)))
 
@@ -157,7 +157,7 @@ class RequestReader:
         self.media.append(MediaPart(role, kind, path, size_of(part)))
         structure = fields.PART_STRUCTURE
         said = text_of(_without_payload(part), structure=structure, without_media=True)
-        self.say(role, said, path)
+        self.say(role, said, path + BESIDE)
 
     @staticmethod
     def listed(value: JsonValue, path: str, limit: int | None) -> list[JsonValue]:

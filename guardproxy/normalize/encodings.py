@@ -15,10 +15,7 @@ _ESCAPE = re.compile(rf"\\(?:\\|{_CODE})")
 _ESCAPES_DEEP = 5
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z]{2,31}\d{0,2});")
 _ENTITIES_DEEP = 3
-_SPACED_WORD = re.compile(r"\S+")
 _PERCENT = re.compile(r"(?:%[0-9a-fA-F]{2})+")
-# Letters and digits, which no honest address encodes.
-_NEEDLESS_PERCENT = re.compile(r"%(?:3[0-9]|[46][1-9a-fA-F]|[57][0-9aA])")
 
 _TAG_IN_WORD = re.compile(
     r"(?<=[^\W\d_])(?:<!--.{0,200}?-->|</?[A-Za-z][^<>]{0,100}>)+(?=[^\W\d_])", re.DOTALL
@@ -39,6 +36,8 @@ _HEX = re.compile(
     r"(?<![0-9A-Za-z])(?:(?:(?:0x|\\x)?[0-9a-fA-F]{2}){5,}+(?![0-9A-Za-z])"
     r"|(?:0x|\\x)?[0-9a-fA-F]{2}(?:[ :,]?(?:0x|\\x)?[0-9a-fA-F]{2}){4,}(?![0-9A-Za-z]))"
 )
+# Behind a word: its letters may be digits, too.
+_GLUED_HEX = re.compile(r"[0-9a-fA-F]{24,}+")
 _HEX_DIGITS = re.compile(r"0x|\\x|[ :,]")
 _BINARY = re.compile(r"(?<![0-9A-Za-z])[01]{8}(?:[ ,]?[01]{8}){2,}+(?![0-9A-Za-z])")
 # Quick to look for, and in every run of these digits that holds plain letters.
@@ -49,7 +48,10 @@ _HEX_HINT = re.compile(
 _BINARY_HINT = re.compile("[01][01]{7}")
 _CERTAIN = 16
 """From so many characters on, chance makes no printable UTF-8 of bytes that are no text."""
-_READABLE_PART = re.compile("[^\ufffd\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]{24,}")
+_READABLE_PART = re.compile(
+    "[A-Za-z ,.!?'\n]{12,}+(?:[^\ufffd\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*)"
+    "|[^\ufffd\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]{24,}"
+)
 """So much readable text in a row is none by chance, whatever noise stands around it."""
 _READABLE_SHARE = 0.9
 """Of a shorter run's characters: letters and spaces."""
@@ -62,7 +64,8 @@ def unescape(text: str) -> str:
     if "&" in text:
         text = _read_entities(text)
     if "%" in text:
-        text = _SPACED_WORD.sub(_read_percent_word, text)
+        # In addresses, too: what stands in a query is read by whoever reads the address.
+        text = _PERCENT.sub(_read_percent, text)
     if "<" in text:
         text = _TAG_IN_WORD.sub("", text)
     if "*" in text or "~~" in text:
@@ -87,9 +90,10 @@ def _decode_once(text: str) -> str:
         text = _BINARY.sub(_decoder(_binary_bytes), text)
     if _HEX_HINT.search(text):
         text = _HEX.sub(_decoder(_hex_bytes), text)
+        text = _GLUED_HEX.sub(_decoder(_hex_bytes, shifts=2), text)
     if max(map(len, text.split()), default=0) >= _RUN:
         text = _BASE32.sub(_decoder(_base32_bytes), text)
-        text = _BASE64.sub(_decoder(_base64_bytes), text)
+        text = _BASE64.sub(_decoder(_base64_bytes, shifts=4), text)
     return text
 
 
@@ -125,12 +129,6 @@ def _read_entities(text: str) -> str:
     return unescaped if any(map(str.isalpha, hidden)) else text
 
 
-def _read_percent_word(word: re.Match[str]) -> str:
-    if "://" in word[0] and not _NEEDLESS_PERCENT.search(word[0]):
-        return word[0]
-    return _PERCENT.sub(_read_percent, word[0])
-
-
 def _read_percent(run: re.Match[str]) -> str:
     try:
         return bytes.fromhex(run[0].replace("%", "")).decode("utf-8")
@@ -138,16 +136,21 @@ def _read_percent(run: re.Match[str]) -> str:
         return run[0]
 
 
-def _decoder(read: Callable[[str], bytes]) -> Callable[[re.Match[str]], str]:
+def _decoder(read: Callable[[str], bytes], *, shifts: int = 1) -> Callable[[re.Match[str]], str]:
+    """Reads a run of digits. A word that stands against it is read as a part of it, and is noise
+    then; one in front may shift the digits by up to `shifts` - 1.
+    """
+
     def decoded(run: re.Match[str]) -> str:
-        try:
-            text = read(run[0]).decode("utf-8", "replace")
-        except (ValueError, binascii.Error):
-            return run[0]
-        if _is_readable(text):
-            return f" {text} "
-        # A word that stands against the run is read as a part of it, and is noise then.
-        parts = _READABLE_PART.findall(text)
+        parts: list[str] = []
+        for shift in range(shifts):
+            try:
+                text = read(run[0][shift:]).decode("utf-8", "replace")
+            except (ValueError, binascii.Error):
+                continue
+            if not shift and _is_readable(text):
+                return f" {text} "
+            parts += _READABLE_PART.findall(text)
         return f" {' '.join(parts)} " if parts else run[0]
 
     return decoded
@@ -175,7 +178,8 @@ def _base32_bytes(run: str) -> bytes:
 
 
 def _hex_bytes(run: str) -> bytes:
-    return bytes.fromhex(_HEX_DIGITS.sub("", run))
+    digits = _HEX_DIGITS.sub("", run)
+    return bytes.fromhex(digits[: len(digits) // 2 * 2])
 
 
 def _binary_bytes(run: str) -> bytes:

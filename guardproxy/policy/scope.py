@@ -3,7 +3,7 @@
 A text can be cut so that no piece says anything: over the parts of a message, or over short
 messages. So besides each text alone, what stands around a cut between parts is judged whole, and
 the short texts of a request are judged in blocks, joined without separator (`kil` + `ling`) and
-with a space (`build a` + `bomb`).
+with a space (`build a` + `bomb`). Pieces of one encoded text are joined whatever their length.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from itertools import accumulate, groupby, islice
 
 from guardproxy.content import MediaKind, MediaPart, Role, TextPart
+from guardproxy.normalize.encodings import decode_runs
 from guardproxy.policy.config import PolicyConfig, Unscannable
 from guardproxy.verdict import Direction
 
@@ -32,6 +33,11 @@ OVERLAP_CHARACTERS = 160
 _CONTENT = re.compile(
     r"(?P<message>\w+\[\d+\](\.message)?)\.content(?P<place>\[\d+\].*)?", re.DOTALL
 )
+BESIDE = ".*"
+"""Ends the path of a text that stands beside what a part says, or in a part that nobody knows."""
+# A piece of something encoded: no word is as long.
+_ENCODED = re.compile(r"(?<![A-Za-z0-9+/_=-])[A-Za-z0-9+/_=-]{24,}+")
+_LEAST_CODE = 24
 _UNTRUSTED = frozenset({Role.USER, Role.TOOL, Role.FUNCTION, Role.UNKNOWN})
 
 
@@ -67,7 +73,8 @@ def select(texts: Sequence[TextPart], config: PolicyConfig, direction: Direction
     contents = _contents(judged)
     candidates = [*_joined_parts(contents)]
     if direction is Direction.INPUT:
-        candidates += _joined_fragments([content.part for content in contents])
+        candidates += _joined_fragments(contents)
+        candidates += _joined_codes(contents)
     return Selection((*judged, *_new(candidates, judged)), skipped)
 
 
@@ -94,6 +101,11 @@ class _Content:
     place: str | None
     part: TextPart
 
+    @property
+    def beside(self) -> bool:
+        """Stands beside what is said: an upstream may or may not read it."""
+        return self.place is not None and BESIDE in self.place
+
 
 def _contents(texts: Iterable[TextPart]) -> list[_Content]:
     matches = ((_CONTENT.fullmatch(part.path), part) for part in texts)
@@ -102,16 +114,37 @@ def _contents(texts: Iterable[TextPart]) -> list[_Content]:
 
 def _joined_parts(contents: Iterable[_Content]) -> Iterator[TextPart]:
     for _, members in groupby(contents, key=lambda content: content.message):
-        yield from _around_seams([content.part for content in members if content.place])
+        parts = [content for content in members if content.place]
+        yield from _around_seams([content.part for content in parts])
+        # An upstream may leave out what it does not know, and read what is left in one.
+        yield from _around_seams([content.part for content in parts if not content.beside])
 
 
-def _joined_fragments(texts: Iterable[TextPart]) -> Iterator[TextPart]:
-    short = [part for part in texts if 0 < len(part.text) < FRAGMENT_CHARACTERS]
-    # Twice: a word of the assistant's may stand between two of a user's, or be one of the pieces.
-    for run in (short, [part for part in short if part.role in _UNTRUSTED]):
-        for block in _blocks(run):
+def _joined_fragments(contents: Iterable[_Content]) -> Iterator[TextPart]:
+    short = [each for each in contents if 0 < len(each.part.text) < FRAGMENT_CHARACTERS]
+    untrusted = [each for each in short if each.part.role in _UNTRUSTED]
+    # Thrice: a word of the assistant's, or one that nobody reads, may stand between two of a
+    # user's, or be one of the pieces.
+    runs = (short, untrusted, [each for each in untrusted if not each.beside])
+    for run in runs:
+        for block in _blocks([each.part for each in run]):
             for separator in ("", " "):
                 yield _join(block, separator.join(part.text for part in block))
+
+
+def _joined_codes(contents: Iterable[_Content]) -> Iterator[TextPart]:
+    """What is encoded in pieces, of which each is noise and all are a text."""
+    pieces: list[str] = []
+    holders: list[TextPart] = []
+    for part in (content.part for content in contents):
+        if len(part.text) >= _LEAST_CODE and (found := _ENCODED.findall(part.text)):
+            pieces += found
+            holders.append(part)
+    if len(holders) > 1:
+        code = "".join(pieces)
+        decoded = decode_runs(code)
+        if decoded != code:
+            yield _join(holders, decoded.strip())
 
 
 def _new(candidates: Iterable[TextPart], judged: Iterable[TextPart]) -> Iterator[TextPart]:

@@ -65,7 +65,7 @@ def paths(asked: Asked, text: str = BAD) -> list[str]:
             "mistral",
             [
                 ("user", "messages[0].content[0]", "Read this."),
-                ("user", "messages[0].content[1]", "a.pdf"),
+                ("user", "messages[0].content[1].*", "a.pdf"),
                 ("assistant", "messages[1].content[0]", "Let me see."),
                 ("assistant", "messages[1].content[1]", "It says"),
                 ("user", "messages[2].content", "Go on."),
@@ -102,7 +102,7 @@ def test_sound_and_files_are_media_and_their_names_are_text() -> None:
         (MediaKind.FILE, "messages[0].content[2]"),
         (MediaKind.AUDIO, "messages[1].audio"),
     ]
-    assert paths(asked, "notes.pdf") == ["messages[0].content[2]"]
+    assert paths(asked, "notes.pdf") == ["messages[0].content[2].*"]
 
 
 def test_stream_and_guardrails_are_handed_on_as_they_came() -> None:

@@ -110,7 +110,7 @@ def test_a_block_nobody_knows_is_judged_and_its_medium_is_a_file() -> None:
 
     assert media(block) == [(MediaKind.FILE, "messages[0].content[0]")]
     said = asked(messages=[{"role": "user", "content": [block]}])
-    assert said["messages[0].content[0]"][1] == "Look\nhttps://example.com/x"
+    assert said["messages[0].content[0].*"][1] == "Look\nhttps://example.com/x"
 
 
 def test_a_tool_with_files_is_for_the_policy_and_a_property_of_that_name_is_not() -> None:
@@ -127,7 +127,7 @@ def test_odd_forms_are_judged_as_text() -> None:
 
     assert said["messages[0].content[0]"][1] == "plain"
     assert said["messages[0].content[1].text"][1] == "in\na list"
-    assert said["messages[0].content[2].source"][1] == "book"
+    assert said["messages[0].content[2].*.source"][1] == "book"
 
 
 def test_a_result_may_be_one_block() -> None:

@@ -39,8 +39,8 @@ def test_a_disguised_phrase_stands_in_a_view_of_a_longer_text(name: str) -> None
 def test_honest_texts_have_the_raw_view_alone() -> None:
     more = [text for text in HONEST if len(views(text)) > 1]
 
-    # A soft hyphen inside a word: the view without it is what a reader sees.
-    assert [text[:12] for text in more] == ["We read word"]
+    # A soft hyphen inside a word, and percent codes in addresses: what their reader sees.
+    assert [text[:12] for text in more] == ["git commit -", "https://fr.w", "We read word"]
 
 
 @pytest.mark.parametrize("name", ["upper case", "full width", "ideographic space", "circled"])
