@@ -6,11 +6,12 @@ only add blocks, and a threshold of 1 switches a category off.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, KeysView, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import chain
 from operator import itemgetter
-from typing import Literal
+from typing import Literal, cast
 
 from guardproxy.errors import ClassifierError, ClassifierMissing, PolicyError
 from guardproxy.policy.config import GuardrailConfig, ModerationV1Config, ModerationV2Config
@@ -141,51 +142,60 @@ def _decisions(
 ) -> dict[str, CategoryDecision]:
     thresholds = guardrail.thresholds
     if guardrail.version == 2:
-        peaks = _peaks(tuple(thresholds), judged)
-        return {
-            category: CategoryDecision(threshold, *peak)
-            for (category, threshold), peak in zip(thresholds.items(), peaks, strict=True)
-        }
-    sources = tuple(dict.fromkeys(chain.from_iterable(map(V1_SOURCES.__getitem__, thresholds))))
-    peak_of = dict(zip(sources, _peaks(sources, judged), strict=True))
-    decisions = {}
-    for category, threshold in thresholds.items():
-        peak = max((peak_of[source] for source in V1_SOURCES[category]), key=itemgetter(0))
-        decisions[category] = CategoryDecision(threshold, *peak)
-    return decisions
+        scores, paths = _peaks(thresholds.keys(), judged)
+    else:
+        sources = dict.fromkeys(chain.from_iterable(map(V1_SOURCES.__getitem__, thresholds)))
+        peaks = dict(zip(sources, zip(*_peaks(sources.keys(), judged), strict=True), strict=True))
+        highest = [
+            max((peaks[source] for source in V1_SOURCES[category]), key=itemgetter(0))
+            for category in thresholds
+        ]
+        scores, paths = [score for score, _ in highest], [path for _, path in highest]
+    decided = map(_decision, zip(thresholds.values(), scores, paths, strict=True))
+    return dict(zip(thresholds, decided, strict=True))
 
 
 def _peaks(
-    categories: tuple[str, ...], judged: Sequence[tuple[str, Scores]]
-) -> list[tuple[float, str]]:
+    categories: KeysView[str], judged: Sequence[tuple[str, Scores]]
+) -> tuple[list[float], list[str]]:
     """Of each category the highest score, and where the first text that has it stood.
 
     Column by column, because a conversation has many texts and this runs for each of its turns.
     """
     if not judged:
-        return [(0.0, "")] * len(categories)
-    wanted = frozenset(categories)
-    rows = [_row(categories, wanted, scores) for _, scores in judged]
+        return [0.0] * len(categories), [""] * len(categories)
+    rows = [_row(categories, scores) for _, scores in judged]
     if len(rows) == 1:
-        path = judged[0][0]
-        return [(score, path) for score in rows[0]]
-    peaks = []
-    for column in zip(*rows, strict=True):
-        highest = max(column)
-        peaks.append((highest, judged[column.index(highest)][0]))
-    return peaks
+        return rows[0], [judged[0][0]] * len(categories)
+    columns = list(zip(*rows, strict=True))
+    highest = list(map(max, columns))
+    firsts = map(tuple.index, columns, highest)
+    return highest, [judged[first][0] for first in firsts]
 
 
-def _row(categories: tuple[str, ...], wanted: frozenset[str], scores: Scores) -> list[float]:
+def _row(categories: KeysView[str], scores: Scores) -> list[float]:
     # By its keys: a mapping that makes up values for missing ones must not pass for a judge.
-    if not wanted <= scores.keys():
+    if not categories <= scores.keys():
         missing = next(category for category in categories if category not in scores)
         raise ClassifierMissing(f"the classifier gave no score for {missing}")
     row = [float(scores[category]) for category in categories]
+    # One NaN makes the sum one; it could hide from the other two.
+    if not (row and min(row) >= 0.0 and max(row) <= 1.0 and sum(row) >= 0.0):
+        _refuse_odd(categories, row)
+    return row
+
+
+def _refuse_odd(categories: Iterable[str], row: Iterable[float]) -> None:
     for category, score in zip(categories, row, strict=True):
         if not 0.0 <= score <= 1.0:
             raise ClassifierError(f"the classifier's score for {category} is outside 0..1")
-    return row
+
+
+_decision = cast(
+    "Callable[[tuple[float, float, str]], CategoryDecision]",
+    partial(tuple.__new__, CategoryDecision),
+)
+"""Threshold, score, path -> a decision; in half the time of a call with three arguments."""
 
 
 def _result(
