@@ -10,7 +10,7 @@ import asyncio
 import logging
 import signal
 import threading
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from importlib.metadata import version
 
@@ -33,6 +33,7 @@ from guardproxy.moderation.endpoint import routes as moderation_routes
 from guardproxy.normalize import views
 from guardproxy.policy.active import ActivePolicy, activate
 from guardproxy.policy.load import policy_path, resolve_policy
+from guardproxy.proxy.admission import Admission
 from guardproxy.proxy.budget import ByteBudget
 from guardproxy.proxy.doors import Doors, Entrance, MetricsDoor, alive, ready
 from guardproxy.proxy.endpoint import GuardedEndpoint, Services
@@ -174,7 +175,12 @@ class Application:
                     *(Entrance(path, "GET", door) for path, door in own.items()),
                     *_moderation_doors(judge, embedded, services, settings),
                 ]
-                yield _gated(entrances, services, observer, settings)
+                admission = Admission(
+                    settings.concurrent_requests,
+                    crowded=_crowding(judge, store),
+                    on_change=metrics.process.in_progress,
+                )
+                yield _gated(entrances, services, observer, admission, settings)
         finally:
             await upstream.aclose()
 
@@ -248,14 +254,29 @@ def _note(scope: Scope, heard: Heard) -> None:
     trail.request_bytes = heard.request_bytes
 
 
+def _crowding(judge: Classifier, store: PolicyStore) -> Callable[[], bool]:
+    """Whether new requests are better sent away before they are read.
+
+    Not where the policy lets pass what nobody judged: it would rather answer them.
+    """
+    if not isinstance(judge, Ensemble):
+        return lambda: False
+    return lambda: judge.crowded and store.active().blocks_on_error
+
+
 def _gated(
-    entrances: list[Entrance], services: Services, observer: Observer, settings: Settings
+    entrances: list[Entrance],
+    services: Services,
+    observer: Observer,
+    admission: Admission,
+    settings: Settings,
 ) -> ASGIApp:
     keys = (_secret(settings.client_keys) or "").split(",")
     return Gate(
         Doors(entrances, services),
         limits=HeadLimits(settings.header_bytes, settings.header_count, settings.target_bytes),
         observer=observer,
+        admission=admission,
         client_keys=[key.strip() for key in keys if key.strip()],
         idle=settings.idle_timeout,
         body_seconds=settings.request_timeout,

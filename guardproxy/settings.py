@@ -72,6 +72,9 @@ class Settings(BaseSettings):
     buffered_bytes: int = Field(
         default=256 * MIB, ge=MIB, description="most bytes held at once, by all requests"
     )
+    concurrent_requests: int = Field(
+        default=1000, ge=1, description="most requests in progress; one more is answered 503"
+    )
     connect_timeout: float = Field(
         default=10.0, gt=0, description="longest wait for a connection upstream"
     )
@@ -88,7 +91,7 @@ class Settings(BaseSettings):
         default=2.0, gt=0, description="longest wait for one judgement"
     )
     classifier_queue: int = Field(
-        default=64, ge=1, description="most judgements waiting; one more is refused as overload"
+        default=512, ge=1, description="most judgements waiting; one more is refused as overload"
     )
     classifier_threads: int | None = Field(
         default=None, ge=1, description="classifier runs at once; one per core if not given"

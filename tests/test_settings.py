@@ -74,6 +74,7 @@ BOUNDS = {
     "header_count": (10, None),
     "target_bytes": (256, None),
     "buffered_bytes": (1_024 * 1_024, None),
+    "concurrent_requests": (1, None),
     "classifier_queue": (1, None),
     "classifier_threads": (1, None),
     "cache_entries": (0, None),
@@ -99,7 +100,8 @@ def test_the_defaults_are_the_documented_bounds() -> None:
     assert (settings.header_bytes, settings.header_count) == (16_384, 100)
     assert (settings.target_bytes, settings.buffered_bytes) == (8_192, 268_435_456)
     assert (settings.request_timeout, settings.idle_timeout) == (600, 60)
-    assert (settings.classifier_timeout, settings.classifier_queue) == (2, 64)
+    assert (settings.classifier_timeout, settings.classifier_queue) == (2, 512)
+    assert settings.concurrent_requests == 1_000
 
 
 def test_keys_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -41,6 +41,9 @@ class Model(Protocol):
     @property
     def reads_context(self) -> bool: ...
 
+    @property
+    def expected_wait(self) -> float: ...
+
     def count_tokens(self, text: str) -> int: ...
 
     async def classify(self, passages: Sequence[Passage]) -> list[Scores]: ...
@@ -109,6 +112,15 @@ class Ensemble:
     def context_characters(self) -> int:
         return CONTEXT_CHARACTERS if self._model.reads_context else 0
 
+    @property
+    def crowded(self) -> bool:
+        """Whether more questions than those that follow from the ones under way are too many."""
+        return self._gate.is_crowded(self._expected_wait)
+
+    @property
+    def _expected_wait(self) -> float:
+        return self._preparing.expected_wait + self._model.expected_wait
+
     async def classify(self, passages: Sequence[Passage]) -> list[Scores]:
         """Scores of each passage, in order; equal passages are judged once.
 
@@ -128,7 +140,7 @@ class Ensemble:
             else:
                 missing[key] = passage
         if missing:
-            async with self._gate.judgement():
+            async with self._gate.judgement(self._expected_wait):
                 found |= await self._judge(missing)
         return [found[key] for key in keys]
 

@@ -28,6 +28,9 @@ R = TypeVar("R")
 MOST_ABANDONED: Final = 64
 """Threads given up and still busy; beyond, lanes are not replaced: it will not get better."""
 
+_REMEMBERED: Final = 0.95
+"""Of the pace so far, after one more run: the last twenty or so count."""
+
 _JOIN_SECONDS: Final = 1.0
 """Longest wait, per thread, for runs that were told to stop at closing."""
 
@@ -50,8 +53,23 @@ class _Flight(Generic[R]):
         self.job = job
         self.future = future
         self.waiters = 0
-        self.place = line.join(self, due)
+        self.place = line.join(self, due, job.cost)
         self.lane: Lane | None = None
+
+
+class _Pace:
+    """How long runs take for what they cost. One that hung and was given up is no measure."""
+
+    def __init__(self) -> None:
+        self._seconds = self._cost = 0.0
+
+    def ran(self, seconds: float, cost: int) -> None:
+        self._seconds = self._seconds * _REMEMBERED + seconds
+        self._cost = self._cost * _REMEMBERED + cost
+
+    @property
+    def seconds_per_cost(self) -> float:
+        return self._seconds / self._cost if self._cost else 0.0
 
 
 class Scheduler(Generic[R]):
@@ -76,6 +94,7 @@ class Scheduler(Generic[R]):
         self._lanes: set[Lane] = set()
         self._idle: list[Lane] = []
         self._abandoned: set[Lane] = set()
+        self._pace = _Pace()
         self._open = False
 
     async def __aenter__(self) -> Self:
@@ -101,6 +120,14 @@ class Scheduler(Generic[R]):
         for lane in lanes:
             lane.close()
         await asyncio.to_thread(_join, lanes)
+
+    @property
+    def expected_wait(self) -> float:
+        """Seconds until it is the turn of a short run that joins now, at the pace of late."""
+        if not len(self._line):
+            return 0.0
+        before = self._line.cost_before(self._loop.time())
+        return before * self._pace.seconds_per_cost / self._threads
 
     async def run_all(self, jobs: Sequence[Job[R]]) -> list[R]:
         """Results in the order of the jobs.
@@ -175,6 +202,7 @@ class Scheduler(Generic[R]):
             self._idle.append(lane)
             del self._flights[flight.job.key]
             self._settle(flight, outcome)
+            self._pace.ran(outcome.seconds, flight.job.cost)
             self._observer.ran(outcome.seconds, flight.job.cost)
         self._dispatch()
 

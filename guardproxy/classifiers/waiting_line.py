@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import Final, Generic, TypeVar
 
 T = TypeVar("T")
@@ -29,6 +30,7 @@ class Place(Generic[T]):
     due: float
     number: int
     run: T = field(compare=False)
+    cost: int = field(compare=False)
 
 
 class WaitingLine(Generic[T]):
@@ -41,11 +43,15 @@ class WaitingLine(Generic[T]):
     def __len__(self) -> int:
         return len(self._places)
 
-    def join(self, run: T, due: float) -> Place[T]:
+    def join(self, run: T, due: float, cost: int) -> Place[T]:
         self._number += 1
-        place = Place(due, self._number, run)
+        place = Place(due, self._number, run, cost)
         insort(self._places, place)
         return place
+
+    def cost_before(self, due: float) -> int:
+        """What goes first if a run that is due then joins."""
+        return sum(place.cost for place in takewhile(lambda place: place.due <= due, self._places))
 
     def leave(self, place: Place[T]) -> None:
         """Gives a place up; one already taken is left alone."""

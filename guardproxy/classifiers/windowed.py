@@ -69,6 +69,11 @@ class OnnxClassifier:
         """Whether the conversation before a text can change its scores."""
         return self._model.manifest.context is not None
 
+    @property
+    def expected_wait(self) -> float:
+        """Seconds until it is the turn of a short text that comes now."""
+        return self._cutting.expected_wait + self._judging.expected_wait
+
     def count_tokens(self, text: str) -> int:
         """Tokens of the text alone, as vendors bill them; call it in a thread if it is long."""
         return self._model.count_tokens(text)

@@ -21,6 +21,7 @@ from uvicorn.supervisors import Multiprocess
 
 from guardproxy.app import VERSION, Application, load_active, verified_model
 from guardproxy.cli.banner import banner
+from guardproxy.cli.open_files import allow_open_files
 from guardproxy.cli.options import settings_from, settings_options
 from guardproxy.errors import ConfigurationError
 from guardproxy.proxy.connection import BoundedProtocol
@@ -136,6 +137,7 @@ def server_config(
 
 def _serve_alone(settings: Settings, listener: socket.socket) -> None:
     with installed(settings.log_level, settings.log_format):
+        allow_open_files(settings.concurrent_requests)
         _expect_signals()
         uvicorn.Server(server_config(Application(settings), settings)).run([listener])
 
@@ -145,6 +147,7 @@ def _serve_together(settings: Settings, listener: socket.socket) -> None:
         tempfile.TemporaryDirectory(prefix="guardproxy-") as folder,
         installed(settings.log_level, settings.log_format),
     ):
+        allow_open_files(settings.concurrent_requests)  # workers inherit it
         prepare_multiprocess(Path(folder))
         _export(settings)
         config = server_config("guardproxy.cli.serve:worker", settings, factory=True)

@@ -33,6 +33,11 @@ class ActivePolicy:
     def uses_v1(self) -> bool:
         return any(guardrail.version == 1 for guardrail in (*self.input, *self.output))
 
+    @property
+    def blocks_on_error(self) -> bool:
+        """Some entry would rather have no answer than one that nobody judged."""
+        return any(guardrail.block_on_error for guardrail in (*self.input, *self.output))
+
 
 def activate(loaded: LoadedPolicy, defaults: Mapping[str, float]) -> ActivePolicy:
     """Puts a loaded policy in force for a classifier with these default thresholds.

@@ -20,6 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from guardproxy.errors import RequestError
 from guardproxy.events import Observer, Outcome
 from guardproxy.proxy import responses
+from guardproxy.proxy.admission import Admission
 from guardproxy.proxy.body import bounded
 from guardproxy.proxy.headers import Headers
 from guardproxy.proxy.presence import ClientGone
@@ -84,6 +85,7 @@ class Gate:
         app: what is behind the gate.
         limits: see `HeadLimits`.
         observer: told of every exchange when it is over.
+        admission: how many requests may be in progress.
         client_keys: if any, a caller must present one of them.
         idle: seconds after which a caller who does not read counts as gone.
         body_seconds: seconds within which a request's body must be whole.
@@ -95,6 +97,7 @@ class Gate:
         *,
         limits: HeadLimits,
         observer: Observer,
+        admission: Admission,
         client_keys: Collection[str] = (),
         idle: float,
         body_seconds: float,
@@ -102,6 +105,7 @@ class Gate:
         self._app = app
         self._limits = limits
         self._observer = observer
+        self._admission = admission
         self._key_digests = [_digest(key.encode()) for key in client_keys]
         self._idle = idle
         self._body_seconds = body_seconds
@@ -124,7 +128,8 @@ class Gate:
         try:
             self._check_head(scope)
             self._check_key(scope)
-            await self._app(scope, bounded(receive, self._body_seconds), send_and_note)
+            with self._admission.of(bounded(receive, self._body_seconds)) as admitted:
+                await self._app(scope, admitted, send_and_note)
         except ClientGone:
             trail.outcome = Outcome.CLIENT_GONE
         except asyncio.CancelledError:

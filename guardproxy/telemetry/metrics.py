@@ -127,6 +127,12 @@ class ProcessMetrics:
             registry=registry,
         )
         self._loaded, self._refused = reloads.labels("loaded"), reloads.labels("refused")
+        self._in_progress = Gauge(
+            "guardproxy_requests_in_progress",
+            "Requests whose body is whole and whose answer is not.",
+            registry=registry,
+            multiprocess_mode="livesum",
+        )
         self._lost_lines = Counter(
             "guardproxy_log_lines_dropped",
             "Log lines dropped because nobody took them in time.",
@@ -160,6 +166,9 @@ class ProcessMetrics:
 
     def model_loaded(self, name: str, sha256: str) -> None:
         self._model_info.labels(name, sha256).set(1)
+
+    def in_progress(self, requests: int) -> None:
+        self._in_progress.set(requests)
 
     def log_line_dropped(self) -> None:
         self._lost_lines.inc()

@@ -25,6 +25,7 @@ class FakeModel:
 
     def __init__(self, *, reads_context: bool = False) -> None:
         self.reads_context = reads_context
+        self.expected_wait = 0.0
         self.asked: list[list[Passage]] = []
         self.error: Exception | None = None
         self.gate: asyncio.Event | None = None
@@ -241,3 +242,18 @@ async def test_a_deadline_ends_the_preparation_of_texts() -> None:
         await asyncio.to_thread(stopped.wait, 10)
 
     assert looked_at == ["x" * 2_000]
+
+
+async def test_a_model_that_is_behind_is_overload_for_newcomers_first() -> None:
+    model = FakeModel()
+    async with ensemble(model, seconds=2) as classifier:
+        crowded = {}
+        for model.expected_wait in (0.0, 0.6):
+            crowded[model.expected_wait] = classifier.crowded
+
+        assert crowded == {0.0: False, 0.6: True}
+        assert await classifier.classify([Passage("an answer to one who is inside")])
+        model.expected_wait = 2.0
+        with pytest.raises(ClassifierOverloaded):
+            await classifier.classify([Passage("another")])
+        assert await classifier.classify([Passage("an answer to one who is inside")])

@@ -33,6 +33,29 @@ async def test_who_takes_too_long_is_sent_away_and_frees_the_place() -> None:
                 await asyncio.Event().wait()
 
 
+async def test_who_would_not_get_his_turn_in_time_is_refused_at_once() -> None:
+    gate = Gate(places=2, seconds=2)
+
+    with pytest.raises(ClassifierOverloaded, match="after more than 2 s"):
+        async with gate.judgement(expected_wait=2.0):
+            pytest.fail("it would be too late")
+
+    async with gate.judgement(expected_wait=1.9):
+        pass
+
+
+async def test_new_callers_are_one_too_many_before_those_inside_are() -> None:
+    gate = Gate(places=4, seconds=2)
+
+    assert not gate.is_crowded(expected_wait=0.5)
+    assert gate.is_crowded(expected_wait=0.6)
+    async with AsyncExitStack() as inside:
+        for crowded in (False, False, True):
+            await inside.enter_async_context(gate.judgement())
+            assert gate.is_crowded(expected_wait=0.0) is crowded
+    assert not gate.is_crowded(expected_wait=0.0)
+
+
 async def test_an_error_inside_passes_and_frees_the_place() -> None:
     gate = Gate(places=1, seconds=60)
     for _ in range(2):

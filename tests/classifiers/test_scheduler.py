@@ -303,3 +303,35 @@ def test_each_caller_gets_its_own_in_order_under_any_interleaving(
     assert len(finished) >= sum(end is None for _, _, end in plan)
     for keys, results in (task.result() for task in finished):
         assert results == [f"result {key}" for key in keys]
+
+
+async def test_a_newcomer_s_wait_is_what_goes_before_him_at_the_pace_of_late() -> None:
+    async with Scheduler[object](2) as scheduler:
+        assert scheduler.expected_wait == 0
+        until = Event()
+        busy = [FakeRun(until=until), FakeRun(until=until)]
+        scheduler._pace.ran(2.0, 1_000)
+        async with asyncio.TaskGroup() as tasks:
+            for number, run in enumerate(busy):
+                tasks.create_task(scheduler.run_all([job(f"busy {number}", run)]))
+                await eventually(run.started)
+            assert scheduler.expected_wait == 0
+            tasks.create_task(scheduler.run_all([job("short", FakeRun(), 1)]))
+            tasks.create_task(scheduler.run_all([job("long", FakeRun(), 1_000_000)]))
+            await asyncio.sleep(0.01)
+
+            assert scheduler.expected_wait == pytest.approx(1 * 0.002 / 2)
+            until.set()
+
+
+async def test_before_the_first_run_nobody_knows_a_pace() -> None:
+    until = Event()
+    run = FakeRun(until=until)
+    async with Scheduler[object](1) as scheduler, asyncio.TaskGroup() as tasks:
+        tasks.create_task(scheduler.run_all([job("busy", run)]))
+        await eventually(run.started)
+        tasks.create_task(scheduler.run_all([job("next", FakeRun(), 5)]))
+        await asyncio.sleep(0.01)
+
+        assert scheduler.expected_wait == 0
+        until.set()

@@ -41,6 +41,21 @@ def test_v1_in_any_direction_counts_as_v1() -> None:
     assert not activate(v2, DEFAULTS).uses_v1
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "blocks_on_error"),
+    [("true", "false", True), ("false", "true", True), ("false", "false", False)],
+)
+def test_one_entry_is_enough_to_block_on_errors(
+    first: str, second: str, *, blocks_on_error: bool
+) -> None:
+    text = (
+        f"name: x\ninput: [{{block_on_error: {first}, moderation_llm_v2: {{}}}}]\n"
+        f"output: [{{block_on_error: {second}, moderation_llm_v2: {{}}}}]\n"
+    )
+
+    assert activate(load_policy_text(text, "x"), DEFAULTS).blocks_on_error is blocks_on_error
+
+
 def test_a_category_blocks_only_where_an_entry_that_blocks_has_it_on() -> None:
     guardrails = activate(LOADED, DEFAULTS).input
 

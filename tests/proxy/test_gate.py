@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from guardproxy.errors import OverloadedError, RequestError, UpstreamError
 from guardproxy.events import Outcome
+from guardproxy.proxy.admission import Admission
 from guardproxy.proxy.gate import Gate, HeadLimits
 from guardproxy.proxy.presence import ClientGone
 from guardproxy.proxy.trail import trail_of
@@ -38,11 +39,13 @@ def gate(
     keys: tuple[str, ...] = (),
     limits: HeadLimits = LIMITS,
     seconds: float = 10.0,
+    crowded: bool = False,
 ) -> Gate:
     return Gate(
         app,
         limits=limits,
         observer=listener or Listener(),
+        admission=Admission(5, crowded=lambda: crowded, on_change=lambda _: None),
         client_keys=keys,
         idle=10.0,
         body_seconds=seconds,
@@ -324,3 +327,25 @@ async def test_an_answer_of_others_has_only_its_status_to_tell(
     await Caller(WHOLE).call(gate(app, listener), http_scope())
 
     assert listener.exchanges[0].outcome is outcome
+
+
+async def reading(_: Scope, receive: Receive, send: Send) -> None:
+    await receive()
+    await fine({}, receive, send)
+
+
+async def test_where_it_is_crowded_no_body_is_read_and_the_caller_may_come_again_x15() -> None:
+    listener = Listener()
+    caller = Caller(WHOLE)
+    await caller.call(gate(reading, listener, crowded=True), http_scope())
+
+    assert (caller.status, code(caller)) == (503, "overloaded")
+    assert caller.header(b"retry-after") == b"1"
+    assert caller.waiting == [WHOLE]
+    assert listener.exchanges[0].outcome is Outcome.OVERLOADED
+
+
+async def test_who_asks_for_no_body_is_served_in_any_crowd() -> None:
+    caller = await Caller(WHOLE).call(gate(fine, crowded=True), http_scope())
+
+    assert caller.status == 200

@@ -65,6 +65,13 @@ def test_the_classifier_s_queue_and_cache_are_shown(metrics: Metrics) -> None:
     assert value(metrics, "cache_requests_total", {"result": "miss"}) == 1
 
 
+def test_requests_in_progress_are_shown(metrics: Metrics) -> None:
+    metrics.process.in_progress(2)
+    metrics.process.in_progress(1)
+
+    assert value(metrics, "requests_in_progress") == 1
+
+
 def test_one_policy_is_in_force_at_a_time(metrics: Metrics) -> None:
     metrics.process.policy_started("default", "aaaa")
     metrics.process.policy_reloaded("default", "bbbb")
