@@ -65,9 +65,9 @@ def read_generate(body: bytes, limits: Limits) -> Asked:
     value = _checked(body, limits)
     reader = _OllamaReader(limits)
     reader.held_to(value.get("format"))
-    reader.rest(value.get("system"), Role.SYSTEM, "system")
-    reader.rest(value.get("prompt"), Role.USER, "prompt")
-    reader.rest(value.get("suffix"), Role.USER, "suffix")
+    reader.text(value.get("system"), Role.SYSTEM, "system")
+    reader.text(value.get("prompt"), Role.USER, "prompt")
+    reader.text(value.get("suffix"), Role.USER, "suffix")
     reader.gap(value.get("prompt"), value.get("suffix"), "prompt..suffix")
     reader.images(value.get("images"), Role.USER, "images")
     return _asked(reader, value, body, _GENERATE_APART)
@@ -106,7 +106,7 @@ class _OllamaReader(RequestReader):
             raise RequestError("must be an object", code="invalid_message", param=path)
         _check_case(message, _MESSAGE, path)
         role = role_of(message.get("role"), _ROLES, path)
-        self.rest(message.get("content"), role, f"{path}.content")
+        self.text(message.get("content"), role, f"{path}.content")
         self.images(message.get("images"), role, f"{path}.images")
         calls = message.get("tool_calls")
         if calls is not None:
@@ -114,6 +114,12 @@ class _OllamaReader(RequestReader):
                 self._call(call, role, f"{path}.tool_calls[{index}]")
         rest = left_over(message, _MESSAGE_APART)
         self.rest(rest, role, path, structure=_MESSAGE_STRUCTURE)
+
+    def text(self, value: JsonValue, role: Role, path: str) -> None:
+        """A text; Ollama's server takes no list of parts, so nobody knows how it would be read."""
+        if not isinstance(value, str | None):
+            raise RequestError("must be a string", code="invalid_content", param=path)
+        self.say(role, value or "", path)
 
     def images(self, images: JsonValue, role: Role, path: str) -> None:
         """Pictures in base64: each is a medium, and text if it does not look like one."""
