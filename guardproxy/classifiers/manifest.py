@@ -80,12 +80,21 @@ class ContextFormat(_Strict):
         return before, between, after
 
 
+class Training(BaseModel):
+    """What the model learnt from. `sources` are named as in the data; the rest is for a reader."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, hide_input_in_errors=True)
+
+    sources: list[str] = Field(default_factory=list)
+
+
 class Manifest(_Strict):
     """What a model folder says about itself.
 
     `output` names a float32 output [texts, categories] of calibrated probabilities, in the order
     of `categories`. `prefix` stands before every text. `base_encoder`, `average_precision`,
-    `training` and `notes` inform a reader and steer nothing.
+    `training` and `notes` inform a reader and steer nothing; `guardproxy eval` reports
+    `training.sources` apart.
     """
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")
@@ -102,7 +111,7 @@ class Manifest(_Strict):
     languages: list[str] = Field(min_length=1)
     base_encoder: str | None = None
     average_precision: dict[str, list[float]] | None = None
-    training: str | None = None
+    training: str | Training | None = None
     notes: str | None = None
 
     @field_validator("files")
@@ -150,6 +159,11 @@ class Manifest(_Strict):
     @property
     def thresholds(self) -> Mapping[str, float]:
         return MappingProxyType(self.default_thresholds)
+
+    @property
+    def trained_on(self) -> frozenset[str]:
+        """Names of the sources it learnt from; empty if it does not say."""
+        return frozenset(self.training.sources if isinstance(self.training, Training) else ())
 
 
 @dataclass(frozen=True, slots=True)

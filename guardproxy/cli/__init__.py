@@ -15,6 +15,10 @@ _COMMANDS = MappingProxyType(
             "guardproxy.cli.moderate:moderate",
             "Judge texts and show the score of every category.",
         ),
+        "eval": (
+            "guardproxy.cli.eval:evaluate_command",
+            "Measure classifier and policy on labelled texts.",
+        ),
         "policy": ("guardproxy.cli.policy:policy", "Check, explain and rewrite policies."),
         "bench": ("guardproxy.bench:bench", "Measure it on this machine; needs wrk."),
         "demo": ("guardproxy.demo:demo", "See it work: three questions, no API key, no network."),

@@ -1,5 +1,16 @@
 """Measures and tunes a policy on labelled texts, through the path that `serve` judges on.
 
-rows        one labelled text
-data        JSON lines and CSV -> rows
+rows             one labelled text
+data             JSON lines and CSV -> rows
+trained_on       which sources a model has seen
+judge            texts -> scores, through the classifier of `serve`
+score_store      scores kept on disk, without texts
+table            labels, scores and what a policy says, as columns
+metrics          figures of a binary judge, pure
+resamples        intervals by bootstrap, pure
+measure          table -> figures by category and slice, pure
+variants         the same for unfinished answers and for conversations, pure
+evaluate         rows -> report
+report           the figures as values; report_json, report_markdown show them
+origin           where figures come from
 """

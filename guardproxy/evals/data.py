@@ -110,9 +110,7 @@ def _lines(stream: BinaryIO | gzip.GzipFile, file: Path) -> Iterator[str]:
     read: Callable[[], bytes] = lambda: stream.readline(MOST_LINE_BYTES + 1)  # noqa: E731 - for iter
     for number, raw in enumerate(iter(read, b""), start=1):
         if len(raw) > MOST_LINE_BYTES:
-            raise DataError(
-                f"is longer than {MOST_LINE_BYTES} bytes", file=str(file), line=number
-            )
+            raise DataError(f"is longer than {MOST_LINE_BYTES} bytes", file=str(file), line=number)
         try:
             yield raw.decode("utf-8-sig" if number == 1 else "utf-8")
         except UnicodeDecodeError as error:

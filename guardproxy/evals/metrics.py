@@ -162,9 +162,13 @@ def reliability(positive: Bools, scores: Floats, bins: int = CALIBRATION_BINS) -
     rows = np.bincount(places, minlength=bins).astype(np.float64)
     return Reliability(
         rows,
-        _ratio(np.bincount(places, scores, bins), rows),
-        _ratio(np.bincount(places, positive.astype(np.float64), bins), rows),
+        _ratio(_binned(places, scores, bins), rows),
+        _ratio(_binned(places, positive.astype(np.float64), bins), rows),
     )
+
+
+def _binned(places: Indexes, values: Floats, bins: int) -> Floats:
+    return np.bincount(places, values, bins).astype(np.float64)
 
 
 def _ratio(part: Floats, whole: Floats) -> Floats:

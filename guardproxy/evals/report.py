@@ -1,0 +1,125 @@
+"""What was measured, as values: the JSON report is these, field for field."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from guardproxy.evals.resamples import Estimate
+
+
+@dataclass(frozen=True, slots=True)
+class AtThreshold:
+    """What a threshold makes of a category's rows."""
+
+    precision: Estimate
+    recall: Estimate
+    f1: Estimate
+    false_positive_rate: Estimate
+
+
+@dataclass(frozen=True, slots=True)
+class CategoryFigures:
+    """One category on the rows where it is known.
+
+    `default` is at the classifier's own threshold, `policy` at the policy's, on the rows whose
+    direction it judges; None where it is off.
+    """
+
+    category: str
+    positives: int
+    negatives: int
+    average_precision: Estimate
+    roc_auc: Estimate
+    recall_at_1_percent: Estimate
+    recall_at_0_1_percent: Estimate
+    calibration_error: float | None
+    default: AtThreshold | None
+    policy: AtThreshold | None
+
+
+@dataclass(frozen=True, slots=True)
+class SliceFigures:
+    """Rows of one language, role, source or length.
+
+    `macro` is over the categories with enough rows here, named in `average_precision`;
+    `macro_of_all` is the same mean over the same categories, but on all rows of the section.
+    `found` is the share of rows with a category that is 1 of which one is flagged at the default
+    threshold; `blocked_benign` the share of benign rows that the policy blocks.
+    """
+
+    name: str
+    rows: int
+    macro: Estimate
+    macro_of_all: float | None
+    average_precision: Mapping[str, float]
+    positives: int
+    found: Estimate
+    benign: int
+    blocked_benign: Estimate
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """Figures on some sources. `macro` is the mean AP over the categories with enough rows."""
+
+    name: str
+    rows: int
+    sources: Sequence[str]
+    macro: Estimate
+    categories: Sequence[CategoryFigures]
+    benign: int
+    blocked_benign: Estimate
+    flagged_benign: Mapping[str, float]
+    slices: Mapping[str, Sequence[SliceFigures]]
+
+
+@dataclass(frozen=True, slots=True)
+class PartialFigures:
+    """Answers cut after a share of their characters.
+
+    `blocked_benign` is at the thresholds for unfinished text (for 100 %: at the policy's own),
+    `blocked_benign_at_final` at the policy's own.
+    """
+
+    share: float
+    rows: int
+    macro: Estimate
+    average_precision: Mapping[str, float]
+    found: Estimate
+    benign: int
+    blocked_benign: Estimate
+    blocked_benign_at_final: Estimate
+
+
+@dataclass(frozen=True, slots=True)
+class ContextFigures:
+    """Rows with a conversation before them, judged with it and without.
+
+    A row is right if something is flagged at the default thresholds exactly where a category is 1.
+    `misleading` are rows whose text alone is judged wrong. `after_violation` are benign rows after
+    a turn that is itself flagged.
+    """
+
+    rows: int
+    reads_context: bool
+    right: Estimate
+    right_without: Estimate
+    misleading: int
+    misleading_right: Estimate
+    pairs: int
+    pairs_right: Estimate
+    pairs_right_without: Estimate
+    after_violation: int
+    after_violation_blocked: Estimate
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All figures. The first section is the headline: sources never trained on, if it is known
+    which these are.
+    """
+
+    sections: Sequence[Section]
+    partial: Sequence[PartialFigures]
+    context: ContextFigures | None
