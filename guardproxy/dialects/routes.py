@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from guardproxy.dialects.base import Dialect
+from guardproxy.dialects import anthropic_shape
+from guardproxy.dialects.base import Dialect, Fault
 from guardproxy.dialects.chat_completions import ChatCompletions
 from guardproxy.dialects.completions import Completions, FimCompletions
 from guardproxy.dialects.conversations import ConversationAppend, Conversations
@@ -20,6 +21,7 @@ _EMBEDDINGS = Embeddings()
 _CONVERSATIONS = Conversations()
 _MESSAGES = Messages()
 _RESPONSES = Responses()
+_OLLAMA_CHAT = OllamaChat()
 
 GUARDED: Mapping[str, Dialect] = MappingProxyType(
     {
@@ -37,7 +39,7 @@ GUARDED: Mapping[str, Dialect] = MappingProxyType(
         "/openai/deployments/{deployment}/chat/completions": _CHAT,
         "/openai/deployments/{deployment}/completions": _COMPLETIONS,
         "/openai/deployments/{deployment}/embeddings": _EMBEDDINGS,
-        "/api/chat": OllamaChat(),
+        "/api/chat": _OLLAMA_CHAT,
         "/api/generate": OllamaGenerate(),
         "/v1/messages": _MESSAGES,
         "/v1/messages/count_tokens": _MESSAGES,
@@ -49,3 +51,10 @@ GUARDED: Mapping[str, Dialect] = MappingProxyType(
     }
 )
 """Path of a `POST` route -> the dialect that reads it, both ways."""
+
+ERROR_WORDS: Mapping[str, Callable[[Fault], bytes]] = MappingProxyType(
+    {"/v1/messages": anthropic_shape.error_body, "/api": _OLLAMA_CHAT.error_body}
+)
+"""Path -> how a fault there, and below it, is put before any dialect is asked (no key, no such
+route). Elsewhere it has OpenAI's shape, which most clients read.
+"""

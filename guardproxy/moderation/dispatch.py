@@ -14,12 +14,16 @@ A body that cannot be read has no model: its error is in the words of the path's
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Callable, Mapping
+from functools import partial
+from types import MappingProxyType
 
 from guardproxy import strict_json
+from guardproxy.dialects.base import Fault
 from guardproxy.errors import RequestError
 from guardproxy.moderation import assisters, mistral, moderation_api, openai
-from guardproxy.moderation.question import Body, Shape
+from guardproxy.moderation.question import Body, Problem, Shape
 from guardproxy.policy.config import Limits
 
 OPENAI = Shape("openai", openai.read, openai.error)
@@ -34,6 +38,17 @@ PATHS: Mapping[str, Shape] = {
     "/v1/moderate": ASSISTERS,
 }
 """Every path we answer, with the vendor that speaks when nothing tells which one is meant."""
+
+
+def _put(shape: Shape, fault: Fault) -> bytes:
+    _, body = shape.error(Problem(fault.status, fault.message, fault.code, fault.param), "")
+    return json.dumps(body).encode()
+
+
+ERROR_WORDS: Mapping[str, Callable[[Fault], bytes]] = MappingProxyType(
+    {path: partial(_put, shape) for path, shape in PATHS.items()}
+)
+"""Path -> how a fault is put that stands before the body is read."""
 
 
 def shape_of(path: str, body: Body) -> Shape:

@@ -12,7 +12,7 @@ import logging
 import re
 import time
 import uuid
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -26,6 +26,7 @@ from guardproxy.proxy.headers import Headers
 from guardproxy.proxy.presence import ClientGone
 from guardproxy.proxy.responses import Sender
 from guardproxy.proxy.trail import Trail
+from guardproxy.proxy.words import NO_WORDS, Words, words_for
 
 logger = logging.getLogger(__name__)
 
@@ -89,6 +90,7 @@ class Gate:
         client_keys: if any, a caller must present one of them.
         idle: seconds after which a caller who does not read counts as gone.
         body_seconds: seconds within which a request's body must be whole.
+        error_words: see `words_for`.
     """
 
     def __init__(
@@ -101,6 +103,7 @@ class Gate:
         client_keys: Collection[str] = (),
         idle: float,
         body_seconds: float,
+        error_words: Mapping[str, Words] = NO_WORDS,
     ) -> None:
         self._app = app
         self._limits = limits
@@ -109,6 +112,7 @@ class Gate:
         self._key_digests = [_digest(key.encode()) for key in client_keys]
         self._idle = idle
         self._body_seconds = body_seconds
+        self._error_words = error_words
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         trail = Trail(request_id=uuid.uuid4().hex, started=time.monotonic())
@@ -137,7 +141,8 @@ class Gate:
             trail.outcome, trail.code = Outcome.FAILED, "shutdown"
             raise
         except Exception as error:  # noqa: BLE001 - the last door: nothing leaves as a traceback
-            await self._answer(error, trail, Sender(send_and_note, trail, self._idle), begun)
+            sender = Sender(send_and_note, trail, self._idle)
+            await self._answer(error, trail, sender, scope["path"], begun)
         finally:
             _settle(trail)
             self._observer.finished(trail.over(scope["method"], time.monotonic()))
@@ -147,9 +152,11 @@ class Gate:
         error: Exception,
         trail: Trail,
         sender: Sender,
+        path: str,
         begun: bool,  # noqa: FBT001 - a fact
     ) -> None:
-        reply = responses.of_error(error, trail.render)
+        words = trail.render or words_for(path, self._error_words)
+        reply = responses.of_error(error, words)
         if reply.outcome is Outcome.FAILED:
             logger.error("request failed", exc_info=error)
         trail.outcome, trail.code = reply.outcome, reply.code

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from starlette.types import Scope
 
 from guardproxy.content import MediaPart
-from guardproxy.dialects import openai_shape
 from guardproxy.dialects.base import Fault
 from guardproxy.events import Exchange, Outcome
 from guardproxy.verdict import Direction, Verdict
@@ -35,7 +34,7 @@ class Trail:
     request_bytes: int = 0
     response_bytes: int = 0
     deprecated: bool = False
-    render: Callable[[Fault], bytes] = openai_shape.error_body
+    render: Callable[[Fault], bytes] | None = None
     flagged: bool = False
 
     def saw(

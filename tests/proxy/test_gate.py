@@ -49,6 +49,7 @@ def gate(
         client_keys=keys,
         idle=10.0,
         body_seconds=seconds,
+        error_words={"/plain": lambda fault: fault.code.encode()},
     )
 
 
@@ -207,6 +208,12 @@ async def test_every_error_is_an_answer_and_an_outcome(
 
     assert (caller.status, listener.exchanges[0].outcome) == (status, outcome)
     assert b"secret" not in caller.body
+
+
+async def test_an_error_before_any_dialect_is_in_the_words_of_its_path() -> None:
+    caller = await ask(http_scope("/plain/speech"), keys=("k",))
+
+    assert (caller.status, caller.body) == (401, b"invalid_api_key")
 
 
 async def test_a_bug_is_logged_by_its_place(caplog: pytest.LogCaptureFixture) -> None:
