@@ -28,6 +28,7 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _SPACE = " \t\n\r"
 _SPACES = re.compile(f"[{_SPACE}]*")
 _PLAIN_KEY = re.compile(r"[A-Za-z_$][A-Za-z0-9_$-]{0,63}")
+_PLAIN_KEY_CHARACTERS = 64
 
 # What is left of a body to count its members: brackets, commas, quotes, and of every number and
 # literal at least one character (true and false have an e, null has a u).
@@ -113,28 +114,42 @@ def string_leaves(value: JsonValue, *, keys: bool) -> Iterator[tuple[str, str]]:
     A key that is no short identifier stands in paths as `*`: paths get into logs and answers,
     and a key may be anybody's text.
     """
-    # Iterative, as the depth of `value` need not fit the interpreter's stack.
+    # Iterative, as the depth of `value` need not fit the interpreter's stack. What holds no string
+    # is not looked at twice: most of an answer's members are numbers and null.
     waiting: list[tuple[str, str | None, JsonValue]] = [("", None, value)]
     while waiting:
         path, key, found = waiting.pop()
         if keys and key is not None:
             yield path, key
-        match found:
-            case str():
-                yield path, found
-            case dict():
-                waiting += [
-                    (_member_path(path, name), name, item) for name, item in reversed(found.items())
-                ]
-            case list():
-                waiting += [
-                    (f"{path}[{at}]", None, found[at]) for at in range(len(found) - 1, -1, -1)
-                ]
+        if isinstance(found, str):
+            yield path, found
+        elif isinstance(found, dict):
+            waiting += [
+                (_member_path(path, name), name, item)
+                for name, item in reversed(found.items())
+                if keys or isinstance(item, _HOLDS_STRINGS)
+            ]
+        elif isinstance(found, list):
+            waiting += [
+                (f"{path}[{at}]", None, found[at])
+                for at in range(len(found) - 1, -1, -1)
+                if isinstance(found[at], _HOLDS_STRINGS)
+            ]
+
+
+_HOLDS_STRINGS = (str, dict, list)
 
 
 def _member_path(path: str, key: str) -> str:
-    name = key if _PLAIN_KEY.fullmatch(key) else "*"
+    name = key if is_plain_key(key) else "*"
     return f"{path}.{name}" if path else name
+
+
+def is_plain_key(key: str) -> bool:
+    """A short identifier: a name that somebody gave a field, not somebody's text."""
+    if len(key) <= _PLAIN_KEY_CHARACTERS and key.isidentifier() and key.isascii():
+        return True
+    return _PLAIN_KEY.fullmatch(key) is not None
 
 
 def _read(body: bytes, text: str, depth: int, members: int) -> JsonValue:

@@ -69,7 +69,8 @@ class _ChatReader(RequestReader):
         role = role_of(message.get("role"), _ROLES, path)
         self.content(message.get("content"), role, f"{path}.content")
         for field in ("name", "refusal", "reasoning_content", "reasoning"):
-            self.say(role, text_of(message.get(field)), f"{path}.{field}")
+            if (value := message.get(field)) is not None:
+                self.say(role, text_of(value), f"{path}.{field}")
         self._calls(message, role, path)
         self._audio(message.get("audio"), role, f"{path}.audio")
         rest = left_over(message, fields.MESSAGE_KNOWN)

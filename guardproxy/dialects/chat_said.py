@@ -45,6 +45,8 @@ class Said:
             self.pieces.append(Piece(channel, text))
 
     def say_rest(self, place: str, rest: JsonValue) -> None:
+        if not rest:
+            return
         together: dict[str, list[str]] = {}
         for path, text in text_leaves(rest, structure=self.structure, without_media=True):
             together.setdefault(_POSITION.sub("[]", path), []).append(text)
@@ -83,7 +85,7 @@ def read_spoken(spoken: Mapping[str, JsonValue], path: str, said: Said) -> None:
     if isinstance(calls, list):
         for position, call in enumerate(calls):
             _read_call(call, position, path, said)
-    else:
+    elif calls is not None:
         said.say(f"{path}.tool_calls", everything_in(calls))
     if (call := spoken.get("function_call")) is not None:
         read_function(call, f"{path}.function_call", said)
@@ -94,6 +96,8 @@ def read_spoken(spoken: Mapping[str, JsonValue], path: str, said: Said) -> None:
 
 def read_text(value: JsonValue, channel: str, said: Said) -> None:
     """A text, or what has chunks of one."""
+    if value is None:
+        return
     if isinstance(value, str):
         said.say(channel, value)
         return

@@ -18,6 +18,7 @@ from guardproxy.strict_json import JsonValue, string_leaves
 # A structural field that holds anything else is judged as text.
 _TOKEN = re.compile(r"[A-Za-z0-9_.:/@+=,#-]{0,128}", re.ASCII)
 _IDENTIFIER = re.compile(r"[A-Za-z$_][A-Za-z0-9_.$-]{0,63}", re.ASCII)
+_IDENTIFIER_CHARACTERS = 64
 
 # RFC 2397 in the one form that hides its content from a reader. All else that begins with `data:`
 # is text: "data: how to ..." is a sentence, and `data:,how%20to` can be read as well.
@@ -69,10 +70,10 @@ def text_leaves(
     for path, text in string_leaves(value, keys=False):
         if structure is not None and structure.fullmatch(path) and is_token(text):
             continue
-        if text and not (without_media and _MEDIUM.fullmatch(text)):
+        if text and not (without_media and _is_medium(text)):
             yield path, text
     for key in _keys(value):
-        if key and not _IDENTIFIER.fullmatch(key):
+        if key and not _is_identifier(key):
             yield "*", key
 
 
@@ -87,8 +88,11 @@ def text_of(
 
 def embedded_media(value: JsonValue) -> list[tuple[MediaKind, int]]:
     """Kind and characters of every medium that stands in a subtree as a `data:` URL."""
-    matches = (_MEDIUM.fullmatch(text) for _, text in string_leaves(value, keys=False))
-    return [(kind_of(match["type"] or ""), len(match[0])) for match in matches if match]
+    return [
+        (kind_of(match["type"] or ""), len(text))
+        for _, text in string_leaves(value, keys=False)
+        if _may_be_medium(text) and (match := _MEDIUM.fullmatch(text))
+    ]
 
 
 def kind_of(media_type: str) -> MediaKind:
@@ -110,7 +114,7 @@ def unfolded(text: str) -> str:
     Tool arguments are JSON in a string: an escape in them hides a word from a reader, not from
     whoever decodes it.
     """
-    if not any(escape in text for escape in _HIDING):
+    if "\\" not in text or not any(escape in text for escape in _HIDING):
         return ""
     lines: list[str] = []
     folded = [text]
@@ -164,6 +168,21 @@ def _keys(value: JsonValue) -> Iterable[str]:
         node = pending.pop()
         if isinstance(node, dict):
             yield from node
-            pending.extend(node.values())
+            pending += [member for member in node.values() if isinstance(member, dict | list)]
         elif isinstance(node, list):
-            pending.extend(node)
+            pending += [item for item in node if isinstance(item, dict | list)]
+
+
+def _is_identifier(key: str) -> bool:
+    if len(key) <= _IDENTIFIER_CHARACTERS and key.isidentifier() and key.isascii():
+        return True
+    return _IDENTIFIER.fullmatch(key) is not None
+
+
+def _is_medium(text: str) -> bool:
+    return _may_be_medium(text) and _MEDIUM.fullmatch(text) is not None
+
+
+def _may_be_medium(text: str) -> bool:
+    """Quick, and true of all that `_MEDIUM` matches."""
+    return text[:5].lower() == "data:"

@@ -66,6 +66,8 @@ class RequestReader:
 
         `structure`: see `leaves.text_leaves`.
         """
+        if not rest:
+            return
         self.say(role, text_of(rest, structure=structure, without_media=True), path)
         for kind, size in embedded_media(rest):
             self.media.append(MediaPart(role, kind, path, size))
@@ -84,6 +86,8 @@ class RequestReader:
 
     def answer_format(self, schema: JsonValue, path: str) -> None:
         """What an answer must look like: a plain `type`, or a schema that the model reads."""
+        if schema is None:
+            return
         if isinstance(schema, dict) and schema.keys() <= {"type"}:
             structure = fields.FORMAT_STRUCTURE
             self.rest(schema, Role.DEFINITION, path, structure=structure)
@@ -174,6 +178,8 @@ class RequestReader:
 
     def called(self, called: JsonValue, role: Role, path: str) -> None:
         """Name and arguments, as they stand and as whoever decodes them reads them."""
+        if called is None:
+            return
         members = called.values() if isinstance(called, dict) else ()
         inside = [unfolded(member) for member in members if isinstance(member, str)]
         self.say(role, everything_in(called), path)
