@@ -14,7 +14,6 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from importlib.metadata import version
 
-import httpx
 from pydantic import SecretStr
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -23,7 +22,7 @@ from guardproxy.classifiers.ensemble import Ensemble
 from guardproxy.classifiers.manifest import ModelFolder, verify_model_folder
 from guardproxy.classifiers.observer import Observer as ClassifierObserver
 from guardproxy.classifiers.recognizers import pii_score
-from guardproxy.dialects.routes import GUARDED
+from guardproxy.dialects.routes import ERROR_WORDS, GUARDED
 from guardproxy.errors import ConfigurationError, GuardproxyError
 from guardproxy.events import Observer
 from guardproxy.guard import Classifier, Guard
@@ -40,7 +39,8 @@ from guardproxy.proxy.endpoint import GuardedEndpoint, Services
 from guardproxy.proxy.gate import Gate, HeadLimits
 from guardproxy.proxy.policy_store import PolicyStore
 from guardproxy.proxy.trail import trail_of
-from guardproxy.proxy.upstream import Timeouts, Upstream, aiohttp_transport
+from guardproxy.proxy.upstream import Timeouts, Transport, Upstream
+from guardproxy.proxy.upstream_pool import UpstreamPool
 from guardproxy.settings import Settings
 from guardproxy.telemetry.access_log import AccessLog
 from guardproxy.telemetry.logs import report_drops_to
@@ -95,7 +95,7 @@ class Application:
 
     Args:
         settings: see `Settings`; `upstream` must be given.
-        transport: the way to the upstream; the real one if not given.
+        transport: the way to the upstream; its own pool of connections if not given.
         classifier: judges instead of the embedded model; for tests and for other judges.
         observer: told of every exchange, besides metrics and log.
     """
@@ -104,7 +104,7 @@ class Application:
         self,
         settings: Settings,
         *,
-        transport: httpx.AsyncBaseTransport | None = None,
+        transport: Transport | None = None,
         classifier: Classifier | None = None,
         observer: Observer | None = None,
     ) -> None:
@@ -147,7 +147,7 @@ class Application:
         observer = Observers(metrics.traffic, AccessLog(), *self._extra)
         upstream = Upstream(
             settings.upstream,
-            self._transport or aiohttp_transport(),
+            self._transport or UpstreamPool(settings.upstream),
             Timeouts(settings.connect_timeout, settings.idle_timeout, settings.request_timeout),
         )
         try:
@@ -280,6 +280,7 @@ def _gated(
         client_keys=[key.strip() for key in keys if key.strip()],
         idle=settings.idle_timeout,
         body_seconds=settings.request_timeout,
+        error_words={**ERROR_WORDS, **dispatch.ERROR_WORDS},
     )
 
 

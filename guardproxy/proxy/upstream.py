@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
-
-import aiohttp
-import httpx
-from httpx_aiohttp import AiohttpTransport
+from types import TracebackType
+from typing import Protocol
+from urllib.parse import quote_from_bytes, urlsplit
 
 from guardproxy.errors import UpstreamError
 from guardproxy.proxy.headers import Headers, first
+from guardproxy.proxy.upstream_connection import BrokenAnswerError
 
-_KEEP_ALIVE_SECONDS = 15.0
-# The bound on connections is the number of requests; a pool that queues would only hide it.
-_MOST_CONNECTIONS = 0
 _OUR_VERSION = "/v1"
-# aiohttp would copy a whole body into its transport at once, and warns from 1 MiB on.
-_PIECE = 256 * 1024
+_PORTS = {"http": 80, "https": 443}
+# WHATWG's query set: what no URL can hold as it is; what is encoded already stays so.
+_IN_A_TARGET = "".join(chr(code) for code in range(0x21, 0x7F) if chr(code) not in '"#<>')
+_PLAIN = re.compile(rb"[!$-;=?-~]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,38 +30,65 @@ class Timeouts:
     total: float
 
 
-def aiohttp_transport() -> httpx.AsyncBaseTransport:
-    """The transport behind the httpx interface, chosen by measurement (docs/decisions.md).
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A request as it goes out; `headers` hold Host and Content-Length."""
 
-    It neither keeps cookies, which would travel from one caller to the next, nor reads proxies
-    from the environment, nor adds headers of its own.
+    method: str
+    target: bytes
+    headers: Headers
+    body: bytes
+
+    def head(self) -> bytes:
+        """Request line and headers, with the empty line.
+
+        Raises:
+            ValueError: something in it would begin another line.
+        """
+        lines = [b"%b %b HTTP/1.1" % (self.method.encode(), self.target)]
+        lines += [b"%b: %b" % header for header in self.headers]
+        head = b"\r\n".join([*lines, b"\r\n"])
+        if not head.count(b"\n") == head.count(b"\r") == len(lines) + 1 or b"\0" in head:
+            raise ValueError("a header holds the end of a line")
+        return head
+
+
+class Incoming(Protocol):
+    """An answer whose head is here."""
+
+    status: int
+    headers: Headers
+    """Names in lower case."""
+
+    async def chunk(self, until: float) -> bytes:
+        """What has come of the body; empty at its end. Raises what the transport may."""
+        ...
+
+    def leave(self) -> None:
+        """Nothing more of it is wanted."""
+        ...
+
+
+class Transport(Protocol):
+    """The way there: a pool of connections, or a test's own.
+
+    Whatever it raises is a fault of the upstream; a `TimeoutError` is one of its lateness.
     """
-    certificates = httpx.create_ssl_context()
 
-    def session() -> aiohttp.ClientSession:
-        return aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(
-                limit=_MOST_CONNECTIONS,
-                keepalive_timeout=_KEEP_ALIVE_SECONDS,
-                ssl=certificates,
-            ),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            skip_auto_headers=("User-Agent", "Accept", "Content-Type", "Accept-Encoding"),
-            trust_env=False,
-        )
+    async def ask(self, request: Outgoing, timeouts: Timeouts, until: float) -> Incoming: ...
 
-    return AiohttpTransport(verify=certificates, client=session)
+    async def aclose(self) -> None: ...
 
 
 class UpstreamAnswer:
     """An answer whose head is here and whose body is still coming."""
 
-    def __init__(self, response: httpx.Response, deadline: float, idle: float) -> None:
-        self._response = response
+    def __init__(self, incoming: Incoming, deadline: float, idle: float) -> None:
+        self._incoming = incoming
         self._deadline = deadline
         self._idle = idle
-        self.status = response.status_code
-        self.headers: Headers = list(response.headers.raw)
+        self.status = incoming.status
+        self.headers = incoming.headers
 
     @property
     def content_type(self) -> str:
@@ -76,19 +102,8 @@ class UpstreamAnswer:
         Raises:
             UpstreamError: it breaks off, falls silent or takes too long.
         """
-        source = self._response.aiter_raw()
-        now = asyncio.get_running_loop().time
-        try:
-            while True:
-                # Around each step and not around the loop: a timeout must not fire while the
-                # generator sleeps in somebody else's `async for`.
-                async with asyncio.timeout_at(min(self._deadline, now() + self._idle)):
-                    chunk = await anext(source, None)
-                if chunk is None:
-                    return
-                yield chunk
-        except (httpx.HTTPError, aiohttp.ClientError, OSError) as error:
-            raise _broken(error, "fell silent or took too long") from error
+        while chunk := await self._chunk():
+            yield chunk
 
     async def read(self, limit: int) -> bytes:
         """The whole body.
@@ -97,12 +112,19 @@ class UpstreamAnswer:
             UpstreamError: as `chunks`, or the body is larger than `limit` bytes.
         """
         chunks, size = [], 0
-        async for chunk in self.chunks():
+        while chunk := await self._chunk():
             size += len(chunk)
             if size > limit:
                 raise UpstreamError(f"the answer is larger than {limit} bytes")
             chunks.append(chunk)
         return b"".join(chunks)
+
+    async def _chunk(self) -> bytes:
+        silent = asyncio.get_running_loop().time() + self._idle
+        try:
+            return await self._incoming.chunk(min(self._deadline, silent))
+        except Exception as error:
+            raise _broken(error, "fell silent or took too long") from error
 
 
 class Upstream:
@@ -110,88 +132,98 @@ class Upstream:
 
     Args:
         base_url: the LLM API with its version path; without any path, `/v1` is meant.
-        transport: httpx' seam; a test gives a `httpx.MockTransport`.
+        transport: the way there; see `Transport`.
         timeouts: see `Timeouts`.
     """
 
-    def __init__(
-        self, base_url: str, transport: httpx.AsyncBaseTransport, timeouts: Timeouts
-    ) -> None:
-        self._base = httpx.URL(base_url)
-        self._prefix = self._base.raw_path.rstrip(b"/") or _OUR_VERSION.encode()
+    def __init__(self, base_url: str, transport: Transport, timeouts: Timeouts) -> None:
+        parts = urlsplit(base_url)
+        self._prefix = parts.path.rstrip("/") or _OUR_VERSION
+        self._host = _host(parts.hostname or "", parts.port, parts.scheme)
         self._transport = transport
         self._timeouts = timeouts
 
-    def url(self, path: str, query: bytes = b"") -> httpx.URL:
+    def target(self, path: str, query: bytes = b"") -> bytes:
         """Where a path goes: its `/v1` stands for the base URL's path, another path for itself.
 
         `path` is one of ours or listed by the policy, never the caller's own spelling.
         """
-        target = path.encode()
         if path.startswith(f"{_OUR_VERSION}/"):
-            target = self._prefix + target.removeprefix(_OUR_VERSION.encode())
-        return self._base.copy_with(raw_path=target + b"?" + query if query else target)
+            path = self._prefix + path.removeprefix(_OUR_VERSION)
+        target = path.encode() + b"?" + query if query else path.encode()
+        if _PLAIN.fullmatch(target):
+            return target
+        return quote_from_bytes(target, _IN_A_TARGET).encode()
 
-    @asynccontextmanager
-    async def send(
-        self, method: str, path: str, query: bytes, headers: Headers, body: bytes
-    ) -> AsyncIterator[UpstreamAnswer]:
-        """Sends a request; closes the connection, or gives it back, at the end.
+    def send(self, method: str, path: str, query: bytes, headers: Headers, body: bytes) -> Sending:
+        """A request to be sent; as a context it gives the answer, and lets go of it at the end.
 
-        Raises:
+        Raises, on entering:
             UpstreamError: no answer, or a coded one that nobody could judge.
         """
-        deadline = asyncio.get_running_loop().time() + self._timeouts.total
-        timeouts = {
-            "connect": self._timeouts.connect,
-            # Until an answer begins: a model that answers whole is silent while it thinks, and
-            # a client told of a timeout would ask, and pay, again.
-            "read": self._timeouts.total,
-            "write": self._timeouts.idle,
-            "pool": self._timeouts.connect,
-        }
-        request = httpx.Request(
-            method,
-            self.url(path, query),
-            headers=[*headers, (b"content-length", b"%d" % len(body))],
-            content=body if len(body) <= _PIECE else _pieces(body),
-            extensions={"timeout": timeouts},
+        length = (b"content-length", b"%d" % len(body))
+        request = Outgoing(
+            method, self.target(path, query), [(b"host", self._host), *headers, length], body
         )
-        try:
-            async with asyncio.timeout_at(deadline):
-                response = await self._transport.handle_async_request(request)
-        except (httpx.HTTPError, aiohttp.ClientError, OSError, ValueError) as error:
-            raise _broken(error, "did not answer in time") from error
-        try:
-            yield _readable(response, deadline, self._timeouts.idle)
-        finally:
-            await response.aclose()
+        return Sending(self._transport, request, self._timeouts)
 
     async def aclose(self) -> None:
         """Closes all connections."""
         await self._transport.aclose()
 
 
-async def _pieces(body: bytes) -> AsyncIterator[bytes]:
-    for start in range(0, len(body), _PIECE):
-        yield body[start : start + _PIECE]
+class Sending:
+    """One exchange with the upstream, an asynchronous context; see `Upstream.send`."""
+
+    def __init__(self, transport: Transport, request: Outgoing, timeouts: Timeouts) -> None:
+        self._transport = transport
+        self._request = request
+        self._timeouts = timeouts
+        self._incoming: Incoming | None = None
+
+    async def __aenter__(self) -> UpstreamAnswer:
+        # Until an answer begins, silence is no fault: a model that answers whole is silent while
+        # it thinks, and a client told of a timeout would ask, and pay, again.
+        deadline = asyncio.get_running_loop().time() + self._timeouts.total
+        try:
+            incoming = await self._transport.ask(self._request, self._timeouts, deadline)
+        except Exception as error:
+            raise _broken(error, "did not answer in time") from error
+        self._incoming = incoming
+        try:
+            _check_readable(incoming)
+        except UpstreamError:
+            incoming.leave()
+            raise
+        return UpstreamAnswer(incoming, deadline, self._timeouts.idle)
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        assert self._incoming is not None  # noqa: S101 - set by `__aenter__`
+        self._incoming.leave()
 
 
-def _readable(response: httpx.Response, deadline: float, idle: float) -> UpstreamAnswer:
-    if not 200 <= response.status_code < 600:
+def _host(name: str, port: int | None, scheme: str) -> bytes:
+    shown = name if name.isascii() else name.encode("idna").decode()
+    shown = f"[{shown}]" if ":" in shown else shown
+    return (shown if port in (None, _PORTS[scheme]) else f"{shown}:{port}").encode()
+
+
+def _check_readable(incoming: Incoming) -> None:
+    if not 200 <= incoming.status < 600:
         raise UpstreamError("the upstream answered with a status that cannot be passed on")
-    coding = response.headers.get("content-encoding", "identity").strip().lower()
-    if coding not in ("", "identity"):
+    codings = [value for name, value in incoming.headers if name == b"content-encoding"]
+    if any(coding.strip().lower() not in (b"", b"identity") for coding in codings):
         raise UpstreamError("the upstream sent a compressed answer though none was asked for")
-    return UpstreamAnswer(response, deadline, idle)
 
 
 def _broken(error: Exception, when_late: str) -> UpstreamError:
-    """Only the kind of fault: messages of foreign errors name hosts and may hold text.
-
-    `httpx_aiohttp` makes a timeout of every failed connection; what it came from knows better.
-    """
-    origin = error.__cause__ or error
-    if isinstance(error, TimeoutError) or isinstance(origin, TimeoutError | httpx.TimeoutException):
+    """Only the kind of fault: messages of foreign errors name hosts and may hold text."""
+    if isinstance(error, TimeoutError):
         return UpstreamError(f"the upstream {when_late}", status=504)
-    return UpstreamError(f"the connection to the upstream failed ({type(origin).__name__})")
+    kind = str(error) if isinstance(error, BrokenAnswerError) else type(error).__name__
+    return UpstreamError(f"the connection to the upstream failed ({kind})")

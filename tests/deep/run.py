@@ -20,6 +20,7 @@ from tests.asgi import HOST, body_messages
 from tests.deep.answers import AnswerCase, answer_case, hears
 from tests.deep.canary import CanaryJudge
 from tests.deep.requests import RequestCase, request_case
+from tests.upstreams import Answering
 
 POLICY = """
 name: deep
@@ -235,7 +236,7 @@ async def _apps(folder: Path, upstream: Upstream) -> AsyncIterator[dict[str, ASG
             file = folder / f"{mode}.yaml"
             file.write_text(POLICY.format(mode=mode), encoding="utf-8")
             settings = Settings(upstream="http://upstream.test/v1", policy=str(file))
-            transport = httpx.MockTransport(upstream.handle)
+            transport = Answering(upstream.handle)
             app = Application(settings, transport=transport, classifier=CanaryJudge())
             started = asyncio.Event()
             tasks.create_task(_live(app, started, over))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -33,6 +33,7 @@ from guardproxy.proxy.trail import Trail
 from guardproxy.proxy.upstream import Timeouts, Upstream
 from tests.asgi import GONE, HOST, WHOLE, Caller, Listener, body_messages, http_scope
 from tests.fakes import KeywordClassifier
+from tests.upstreams import Answering, Handler
 
 POLICY = """
 name: doors
@@ -44,10 +45,6 @@ passthrough:
   - {path: "/v1/deployments/{model}/chat", methods: [GET, POST]}
 """
 JSON = (b"content-type", b"application/json")
-Handler = (
-    Callable[[httpx.Request], httpx.Response]
-    | Callable[[httpx.Request], Coroutine[None, None, httpx.Response]]
-)
 
 
 def active() -> ActivePolicy:
@@ -68,7 +65,7 @@ def answering(body: bytes, **headers: str) -> Callable[[httpx.Request], httpx.Re
 
 @asynccontextmanager
 async def doors(handler: Handler = answering(b"{}")) -> AsyncIterator[Doors]:  # noqa: B008 - pure
-    transport = httpx.MockTransport(handler)
+    transport = Answering(handler)
     upstream = Upstream("http://up.example/v1", transport, Timeouts(10, 10, 10))
     policy, classifier = active(), KeywordClassifier()
     services = Services(
