@@ -18,6 +18,7 @@ from guardproxy.dialects.leaves import (
     everything_in,
     is_payload,
     left_over,
+    says_nothing,
     text_leaves,
     text_of,
 )
@@ -45,7 +46,7 @@ class Said:
             self.pieces.append(Piece(channel, text))
 
     def say_rest(self, place: str, rest: JsonValue) -> None:
-        if not rest:
+        if says_nothing(rest, self.structure):
             return
         together: dict[str, list[str]] = {}
         for path, text in text_leaves(rest, structure=self.structure, without_media=True):

@@ -77,6 +77,39 @@ def text_leaves(
             yield "*", key
 
 
+def says_nothing(value: JsonValue, structure: re.Pattern[str]) -> bool:
+    """A quick look: whether `text_leaves` and `embedded_media` surely find nothing.
+
+    What surrounds the text of most bodies is numbers, ids and enum values. False says only that
+    it has to be read.
+    """
+    return _is_silent(value, structure, "")
+
+
+def _is_silent(value: JsonValue, structure: re.Pattern[str], path: str) -> bool:
+    if isinstance(value, str):
+        return not value or bool(structure.fullmatch(path) and _TOKEN.fullmatch(value))
+    if isinstance(value, dict):
+        return _has_silent_members(value, structure, path)
+    if isinstance(value, list):
+        return all(_is_silent(item, structure, f"{path}[{at}]") for at, item in enumerate(value))
+    return True
+
+
+def _has_silent_members(
+    value: Mapping[str, JsonValue], structure: re.Pattern[str], path: str
+) -> bool:
+    for key, member in value.items():
+        if not (len(key) <= _IDENTIFIER_CHARACTERS and key.isidentifier() and key.isascii()):
+            return False
+        # Without a call for what is most frequent: numbers and null.
+        if isinstance(member, str | dict | list):
+            inner = f"{path}.{key}" if path else key
+            if not _is_silent(member, structure, inner):
+                return False
+    return True
+
+
 def text_of(
     value: JsonValue, *, structure: re.Pattern[str] | None = None, without_media: bool = False
 ) -> str:

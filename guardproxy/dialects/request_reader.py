@@ -14,6 +14,7 @@ from guardproxy.dialects.leaves import (
     is_payload,
     left_over,
     refers_to_media,
+    says_nothing,
     text_of,
     unfolded,
 )
@@ -66,7 +67,7 @@ class RequestReader:
 
         `structure`: see `leaves.text_leaves`.
         """
-        if not rest:
+        if not rest or (structure is not None and says_nothing(rest, structure)):
             return
         self.say(role, text_of(rest, structure=structure, without_media=True), path)
         for kind, size in embedded_media(rest):

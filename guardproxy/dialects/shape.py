@@ -17,6 +17,7 @@ from guardproxy.dialects.leaves import (
     everything_in,
     is_payload,
     is_token,
+    says_nothing,
     text_leaves,
     unfolded,
 )
@@ -107,7 +108,10 @@ class ShapedSaid(Said):
         kind: MediaKind = MediaKind.FILE,
     ) -> None:
         """As `Said.say_rest`; with a shape for this value alone, and the kind of its media."""
-        found = contents(rest, shape or self.shape, least=_MEDIUM_CHARACTERS)
+        shape = shape or self.shape
+        if says_nothing(rest, shape.structure):
+            return
+        found = contents(rest, shape, least=_MEDIUM_CHARACTERS)
         together: dict[str, list[str]] = {}
         for path, text in found.texts:
             together.setdefault(without_positions(path), []).append(text)

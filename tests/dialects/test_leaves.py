@@ -18,6 +18,8 @@ from guardproxy.dialects.leaves import (
     left_over,
     plain_text,
     refers_to_media,
+    says_nothing,
+    text_leaves,
     text_of,
     unfolded,
 )
@@ -155,3 +157,32 @@ def test_plain_text_is_read_whole() -> None:
 
 def test_what_a_dialect_does_not_know_is_left_over() -> None:
     assert left_over({"a": 1, "b": 2}, {"a"}) == {"b": 2}
+
+
+_NAMES = st.sampled_from(["id", "a", "kind", "type", "two words", "_x", "a.b", "", "long" * 20])
+_STRINGS = st.sampled_from(
+    ["", "gpt-4o", SENTENCE, "data:image/png;base64,QQ==", "x" * 129, "a.kind", "\u00e9"]
+)
+_VALUES: st.SearchStrategy[JsonValue] = st.recursive(
+    st.none() | st.integers(0, 9) | st.booleans() | _STRINGS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_NAMES, inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(_VALUES)
+def test_what_says_nothing_at_a_quick_look_holds_neither_text_nor_media(value: JsonValue) -> None:
+    if says_nothing(value, STRUCTURE):
+        assert not list(text_leaves(value, structure=STRUCTURE))
+        assert not embedded_media(value)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        None, 1, "", [], {}, {"id": "chatcmpl-1", "n": 1, "usage": {"tokens": 9, "none": None}},
+        {"a": {"kind": "x"}, "ids": [1, 2]},
+    ],
+)  # fmt: skip
+def test_numbers_ids_and_enum_values_say_nothing(value: JsonValue) -> None:
+    assert says_nothing(value, STRUCTURE)
