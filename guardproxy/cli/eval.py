@@ -14,13 +14,16 @@ from guardproxy.cli.measuring import Measured, judged, measured, measuring_optio
 from guardproxy.errors import DataError
 from guardproxy.evals.evaluate import Plan, asked, evaluate
 from guardproxy.evals.origin import Origin, data_files_of, machine, shown_path, versions
+from guardproxy.evals.plots import MISSING, can_plot, write_plots
 from guardproxy.evals.report import Report
 from guardproxy.evals.report_json import as_json
 from guardproxy.evals.report_markdown import as_markdown
+from guardproxy.evals.table import Table
 from guardproxy.evals.trained_on import trained_sources
 
 JSON_FILE: Final = "report.json"
 MARKDOWN_FILE: Final = "report.md"
+PLOTS_FOLDER: Final = "plots"
 
 
 @click.command("eval")
@@ -90,7 +93,7 @@ def evaluate_command(
     wanted = measured(data, sample=sample, bare=bare, scores=scores, **options)
     sources, named = _trained_on(wanted, trained_on)
     plan = Plan(wanted.rows, sources, partial=partial, resamples=resamples, seed=seed)
-    report, _ = judged(
+    report, table = judged(
         wanted,
         lambda context: asked(plan, context).passages,
         lambda scoring: evaluate(plan, wanted.policy, scoring),
@@ -102,7 +105,7 @@ def evaluate_command(
     if page is not None:
         _write(page, as_markdown(origin, report))
     if output is not None:
-        _write_all(output, origin, report)
+        _write_all(output, origin, report, _plots(output, plan, table))
 
 
 def _trained_on(wanted: Measured, file: Path | None) -> tuple[frozenset[str] | None, str]:
@@ -152,9 +155,23 @@ def _command(files: Sequence[Path], plan: Plan, *, bare: bool, sample: int | Non
     return " ".join(words)
 
 
-def _write_all(folder: Path, origin: Origin, report: Report) -> None:
+def _plots(folder: Path, plan: Plan, table: Table) -> list[str]:
+    """Pictures of what the headline is about; their paths within the folder."""
+    if not can_plot():
+        click.echo(MISSING, err=True)
+        return []
+    pictures = folder / PLOTS_FOLDER
+    try:
+        pictures.mkdir(parents=True, exist_ok=True)
+        files = write_plots(table, plan.headline, pictures)
+    except OSError as error:
+        raise click.UsageError(f"{pictures}: cannot be written: {error.strerror}") from error
+    return [file.relative_to(folder).as_posix() for file in files]
+
+
+def _write_all(folder: Path, origin: Origin, report: Report, plots: Sequence[str]) -> None:
     _write(folder / JSON_FILE, as_json(origin, report) + "\n")
-    _write(folder / MARKDOWN_FILE, as_markdown(origin, report))
+    _write(folder / MARKDOWN_FILE, as_markdown(origin, report, plots))
 
 
 def _write(file: Path, text: str) -> None:

@@ -12,5 +12,6 @@ measure          table -> figures by category and slice, pure
 variants         the same for unfinished answers and for conversations, pure
 evaluate         rows -> report
 report           the figures as values; report_json, report_markdown show them
+plots            pictures of a table; matplotlib, an extra
 origin           where figures come from
 """

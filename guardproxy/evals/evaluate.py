@@ -52,6 +52,24 @@ class Plan:
     resamples: int = 200
     seed: int = 0
 
+    @property
+    def sections(self) -> dict[str, Indexes]:
+        """Name -> rows; the first is the headline, none is empty."""
+        everything = np.arange(len(self.rows))
+        if self.trained_on is None:
+            return {"all sources": everything}
+        known = np.array([row.source in self.trained_on for row in self.rows], dtype=np.bool_)
+        halves = {
+            "sources never trained on": everything[~known],
+            "sources trained on": everything[known],
+        }
+        return {name: rows for name, rows in halves.items() if len(rows)}
+
+    @property
+    def headline(self) -> Indexes:
+        """Rows of the section that is quoted."""
+        return next(iter(self.sections.values()))
+
 
 @dataclass(frozen=True, slots=True)
 class Scoring:
@@ -103,7 +121,7 @@ def asked(plan: Plan, context_characters: int) -> Asked:
         cut=tuple(
             passage(beginning(plan.rows[row], part), context_characters)
             for part in SHARES
-            for row in answers
+            for row in answers.tolist()
         ),
         alone=talk.alone,
         before=talk.before,
@@ -184,12 +202,4 @@ def _judged(scores: Floats) -> bool:
 
 
 def _sections(plan: Plan, seen: Table, draws: Resamples) -> list[Section]:
-    everything = np.arange(len(plan.rows))
-    if plan.trained_on is None:
-        return [section("all sources", seen, everything, draws)]
-    known = np.array([row.source in plan.trained_on for row in plan.rows], dtype=np.bool_)
-    halves = {
-        "sources never trained on": everything[~known],
-        "sources trained on": everything[known],
-    }
-    return [section(name, seen, rows, draws) for name, rows in halves.items() if len(rows)]
+    return [section(name, seen, rows, draws) for name, rows in plan.sections.items()]
