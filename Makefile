@@ -15,6 +15,8 @@ TARGETS ?= $(notdir $(wildcard fuzz/corpus/*))
 SECONDS_EACH ?= 60
 # Rounds of `make bench`; 1 is the short form.
 ROUNDS ?= 3
+# Where other gateways are installed for `make bench`, as bench/README.md says.
+OPPONENTS ?= .opponents
 # pyright asks a web site for its newest version unless told not to.
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -60,7 +62,7 @@ peers: $(VENV)/.dev
 	$(BIN)/python -m bench.peers
 
 bench: $(VENV)/.dev
-	$(BIN)/guardproxy bench --rounds $(ROUNDS)
+	$(BIN)/python -m bench --rounds $(ROUNDS) --opponents $(OPPONENTS)
 
 deep: $(VENV)/.dev
 	GUARDPROXY_TESTS=deep $(BIN)/pytest -n $(JOBS) --dist worksteal tests/dialects tests/peers \

@@ -8,7 +8,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from guardproxy.bench.gateways import Target
-from guardproxy.bench.wrk import WORDS_FILE
+from guardproxy.bench.words import repeated_prompt
 from guardproxy.errors import ConfigurationError
 
 _PATIENCE_SECONDS: Final = 60
@@ -32,12 +32,6 @@ def ask(target: Target, model: str, messages: list[dict[str, str]]) -> tuple[int
         return answer.status, answer.read()
     finally:
         connection.close()
-
-
-def repeated_prompt(words: int) -> str:
-    """The prompt that wrk sends over and over, so that it can have been judged before."""
-    source = WORDS_FILE.read_text(encoding="utf-8").split()
-    return " ".join(source[place % len(source)] for place in range(words))
 
 
 def prime(target: Target, words: int) -> None:
@@ -64,3 +58,14 @@ def check(target: Target) -> None:
         ) from error
     if status != http.client.OK or not said:
         raise ConfigurationError(f"{target.key} answers {status}, not with what the upstream said")
+
+
+def check_refuses(target: Target, text: str) -> None:
+    """Makes sure that a gateway that is measured as a guard is one.
+
+    Raises:
+        ConfigurationError: the text got an answer.
+    """
+    status, _ = ask(target, "new", [{"role": "user", "content": text}])
+    if status < http.client.BAD_REQUEST:
+        raise ConfigurationError(f"{target.key} guards nothing: it lets through what it must not")

@@ -20,18 +20,25 @@ from guardproxy.errors import ConfigurationError
     "--seconds", type=click.IntRange(1), default=2, show_default=True, help="Of each load."
 )
 @click.option(
+    "--streams",
+    type=click.IntRange(1),
+    default=2_000,
+    show_default=True,
+    help="After how many streams memory is looked at.",
+)
+@click.option(
     "--raw",
     type=click.Path(dir_okay=False, writable=True, path_type=Path),
     help="Write what was measured to this file, as JSON.",
 )
-def bench(*, rounds: int, seconds: int, raw: Path | None) -> None:
+def bench(*, rounds: int, seconds: int, streams: int, raw: Path | None) -> None:
     """Measure guardproxy on this machine, beside its upstream alone and nginx.
 
     Needs wrk (Debian, Ubuntu: apt install wrk); nginx is used where it is installed. Everything
     runs on loopback and on two cores.
     """
     try:
-        run = measure(Plan(rounds, seconds), [], [], say())
+        run = measure(Plan(rounds, seconds, streams), [], [], say())
     except ConfigurationError as error:
         raise click.ClickException(str(error)) from error
     if raw is not None:

@@ -63,6 +63,8 @@ class Gateway:
         environment: variables it gets beside the usual ones.
         headers: what a request to it must carry.
         repeated: it is asked the same over and over, and answered the same.
+        refuses: a text that must not get through it; None if it guards nothing.
+        ours: it is guardproxy; a run without it is none.
     """
 
     key: str
@@ -73,6 +75,8 @@ class Gateway:
     environment: Callable[[Start], Mapped] = field(default=_nothing)
     headers: Callable[[Start], Mapped] = field(default=_nothing)
     repeated: bool = False
+    refuses: str | None = None
+    ours: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +146,18 @@ def _serve_open(start: Start) -> list[str]:
 def _guardproxy(
     key: str, title: str, command: Callable[[Start], list[str]], *, repeated: bool = False
 ) -> Gateway:
-    return Gateway(key, title, version("guardproxy"), command, "/readyz", repeated=repeated)
+    return Gateway(
+        key, title, version("guardproxy"), command, "/readyz", repeated=repeated, ours=True
+    )
+
+
+def workers(count: int) -> Gateway:
+    """Guardproxy as so many processes, each of which judges on one core."""
+
+    def command(start: Start) -> list[str]:
+        return serve(start, "--workers", str(count), "--classifier-threads", "1")
+
+    return _guardproxy(f"guardproxy-workers-{count}", f"guardproxy, {count} workers", command)
 
 
 def reverse_proxy(program: str, number: str) -> Gateway:

@@ -9,7 +9,27 @@ CONNECTIONS: Final = (1, 32, 200)
 WORDS: Final = 40
 """Of the prompt wherever its length is not what is measured. Each is one token."""
 LENGTHS: Final = {10: 1, 150: 1, 1000: 2, 8000: 4}
-"""Words of a prompt -> seconds of a round, more where few are answered in a second."""
+"""Words of a prompt -> seconds of each round, more where few are answered in a second."""
+
+STREAM_WORDS: Final = 100
+QUICK_PAUSE_MS: Final = 5
+"""Between the words of a stream that runs alone."""
+QUICK_STREAMS: Final = 3
+"""One after another, in each round."""
+PACED_PAUSE_MS: Final = 20
+"""Between the words of streams that run at once: 50 words a second."""
+AT_ONCE: Final = 16
+SHORT_WORDS: Final = 5
+"""Of each of the many streams after which memory must be what it was."""
+STEPS: Final = 4
+"""Memory is read so often on the way."""
+
+TURNS: Final = 20
+CONVERSATIONS: Final = 5
+
+WORKER_WORDS: Final = 150
+WORKER_CONNECTIONS: Final = 16
+"""Enough that nobody waits for work, few enough that nobody is refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,9 +39,13 @@ class Plan:
     Attributes:
         rounds: everything is measured so often, in turns; tables show medians.
         seconds: of load for each target at each number of connections, in each round.
+        streams: after how many streams the memory is looked at.
         idle_seconds: how long servers are watched while nothing is asked.
+        floor_seconds: of the model alone, in each round.
     """
 
     rounds: int
     seconds: int
+    streams: int
     idle_seconds: float = 5.0
+    floor_seconds: float = 4.0

@@ -47,7 +47,7 @@ class Server:
 
     def rss_bytes(self) -> int:
         """What of its processes is in memory; pages shared among them count in each."""
-        return sum(_rss(pid) for pid in _members(self.session))
+        return sum(rss_of(pid) for pid in _members(self.session))
 
 
 def free_port() -> int:
@@ -162,7 +162,8 @@ def _cpu_clock(pid: int) -> float:
         return 0.0  # it has just ended
 
 
-def _rss(pid: int) -> int:
+def rss_of(pid: int) -> int:
+    """What of a process is in memory, in bytes; 0 if it is gone."""
     try:
         return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE
     except OSError:

@@ -66,6 +66,77 @@ class ServerRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class StreamRecord:
+    """Streams that ran at once. `first`, `total`: median seconds; None if nothing came.
+
+    `delay`, `delay_p99`: how much later than the upstream sent it a word arrived.
+    """
+
+    target: str
+    at_once: int
+    words: int
+    pause_ms: int
+    round: int
+    first: float | None
+    total: float | None
+    delay: float | None
+    delay_p99: float | None
+    broken: int
+    cpu: float
+
+
+@dataclass(frozen=True, slots=True)
+class TurnRecord:
+    """The n-th turn of a conversation; `cpu` is what the target used for it."""
+
+    target: str
+    conversation: int
+    turn: int
+    cpu: float
+
+
+@dataclass(frozen=True, slots=True)
+class SteadyRecord:
+    """The size of a target after so many streams."""
+
+    target: str
+    streams: int
+    broken: int
+    rss: int
+
+
+@dataclass(frozen=True, slots=True)
+class WorkersRecord:
+    """Load that waits for the classifier, on so many processes of one classifier thread each."""
+
+    workers: int
+    round: int
+    rate: float
+    failed: int
+
+
+@dataclass(frozen=True, slots=True)
+class FloorRecord:
+    """What judging takes without a proxy, in this round.
+
+    Attributes:
+        prompt: seconds of onnxruntime for a prompt.
+        answer: the same for an answer.
+        rate_one: pairs of both a second, one thread.
+        rate_two: the same, two threads at once.
+        judgement: seconds of one judgement of a prompt as guardproxy makes it.
+        sizes: bytes of memory after each of these was loaded.
+    """
+
+    prompt: float
+    answer: float
+    rate_one: float
+    rate_two: float
+    judgement: float
+    sizes: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
     """Everything of one run."""
 
@@ -75,6 +146,11 @@ class Run:
     missing: list[Missing] = field(default_factory=list)
     loads: list[LoadRecord] = field(default_factory=list)
     servers: list[ServerRecord] = field(default_factory=list)
+    streams: list[StreamRecord] = field(default_factory=list)
+    turns: list[TurnRecord] = field(default_factory=list)
+    steady: list[SteadyRecord] = field(default_factory=list)
+    workers: list[WorkersRecord] = field(default_factory=list)
+    floors: list[FloorRecord] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
         """For `json.dumps`."""
@@ -94,4 +170,9 @@ def run_from_json(found: dict[str, Any]) -> Run:
         missing=[Missing(**each) for each in found["missing"]],
         loads=[LoadRecord(**each) for each in found["loads"]],
         servers=[ServerRecord(**each) for each in found["servers"]],
+        streams=[StreamRecord(**each) for each in found["streams"]],
+        turns=[TurnRecord(**each) for each in found["turns"]],
+        steady=[SteadyRecord(**each) for each in found["steady"]],
+        workers=[WorkersRecord(**each) for each in found["workers"]],
+        floors=[FloorRecord(**each) for each in found["floors"]],
     )

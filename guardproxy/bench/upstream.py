@@ -16,13 +16,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-import random
 import re
 import sys
 import time
 from typing import Any, Final
 
-from guardproxy.bench.wrk import WORDS_FILE
+from guardproxy.bench.words import Prompts
 
 ANSWER_WORDS: Final = 16
 """Length of a whole answer."""
@@ -90,9 +89,8 @@ _STREAM_END: Final = _chunk({}, "stop") + _framed(b"data: [DONE]\n\n") + b"0\r\n
 class Upstream:
     """Serves connections; remembers when it sent the words of streams."""
 
-    def __init__(self, words: list[str]) -> None:
-        self._words = words
-        self._source = random.Random()  # noqa: S311 - words, not secrets
+    def __init__(self, texts: Prompts) -> None:
+        self._texts = texts
         self._sent: dict[str, list[float]] = {}
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -122,7 +120,7 @@ class Upstream:
             elif request["model"] == "fixed":
                 writer.write(_FIXED_RESPONSE)
             else:
-                answer = whole_answer(" ".join(self._source.choices(self._words, k=ANSWER_WORDS)))
+                answer = whole_answer(self._texts.new(ANSWER_WORDS))
                 writer.write(_response(b"application/json", answer.encode()))
 
     async def _stream(
@@ -131,7 +129,7 @@ class Upstream:
         times = self._sent.setdefault(str(request["messages"][-1]["content"]), [])
         writer.write(_STREAM_HEAD + _chunk({"role": "assistant", "content": ""}))
         begun = time.monotonic()
-        for number, word in enumerate(self._source.choices(self._words, k=count)):
+        for number, word in enumerate(self._texts.new(count).split()):
             # By the clock, not by pauses, which would add up to a slower stream on a busy machine.
             if (wait := begun + number * pause - time.monotonic()) > 0:
                 await asyncio.sleep(wait)
@@ -142,9 +140,12 @@ class Upstream:
 
 
 async def _main(port: int) -> None:
-    words = WORDS_FILE.read_text().split()
     server = await asyncio.start_server(
-        Upstream(words).serve, "127.0.0.1", port, limit=_HEAD_BYTES, backlog=_BACKLOG
+        Upstream(Prompts(time.time_ns())).serve,
+        "127.0.0.1",
+        port,
+        limit=_HEAD_BYTES,
+        backlog=_BACKLOG,
     )
     async with server:
         await server.serve_forever()

@@ -10,13 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from guardproxy.bench.words import WORDS_FILE
 from guardproxy.errors import ConfigurationError
 
-FOLDER: Final = Path(__file__).parent
-WORDS_FILE: Final = FOLDER / "words.txt"
-"""One word a line, each one token of the embedded model when it follows another."""
-
-_SCRIPT: Final = FOLDER / "load.lua"
+_SCRIPT: Final = Path(__file__).with_name("load.lua")
 _MARK: Final = "guardproxy-bench "
 _TIMEOUT_SECONDS: Final = 60
 """An answer that takes longer is an error. wrk's own 2 s would hide what a slow gateway does."""
