@@ -242,6 +242,25 @@ def test_too_many_strings_or_brackets_are_refused_before_they_are_parsed(body: b
     assert refusal(body).code == "too_many_members"
 
 
+@given(
+    st.text("0123456789", min_size=1, max_size=9),
+    st.sampled_from(["", ".", "e", "E+", ".5e-", "-"]),
+    st.integers(0, 200),
+    st.integers(NUMBER_CHARACTERS - 2, NUMBER_CHARACTERS + 80),
+    st.integers(0, NUMBER_CHARACTERS),
+)
+def test_a_number_that_is_too_long_is_found_wherever_it_begins(
+    digits: str, sign: str, before: int, length: int, at: int
+) -> None:
+    row = (digits.lstrip("0") or "1") * length
+    number = (sign + row if sign == "-" else row[:at] + sign + row)[:length].rstrip("eE.+-") + "1"
+    number = number if number[0].isdigit() or number[0] == "-" else "1" + number
+    body = b'{"' + b"k" * before + b'": [1, ' + number.encode() + b"]}"
+
+    if len(number) > NUMBER_CHARACTERS:
+        assert refusal(body).code == "number_out_of_range"
+
+
 def test_text_that_cannot_be_utf8_is_refused() -> None:
     with pytest.raises(RequestError) as caught:
         read_text('"\ud800"', depth=DEPTH, members=MEMBERS)

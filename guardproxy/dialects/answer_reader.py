@@ -12,7 +12,7 @@ from guardproxy.dialects.seams import Seams
 from guardproxy.errors import RequestError, StreamError, UpstreamError
 from guardproxy.policy.config import Limits
 from guardproxy.sse import ServerSentEvent
-from guardproxy.strict_json import JsonValue, read
+from guardproxy.strict_json import JsonValue, read, read_text
 
 DONE = "[DONE]"
 """What OpenAI's streams end with, in place of JSON."""
@@ -71,6 +71,6 @@ def value_of(data: str, limits: Limits, said: Said) -> JsonValue:
         said.say("raw.joined", data)
         return None
     try:
-        return read(data.encode(), depth=limits.json_depth, members=limits.event_bytes)
+        return read_text(data, depth=limits.json_depth, members=limits.event_bytes)
     except RequestError as error:
         raise StreamError("an event of the stream cannot be read safely") from error
