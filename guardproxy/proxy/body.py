@@ -3,61 +3,46 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Final
 
 from starlette.types import Message
 
 from guardproxy.errors import RequestError
 from guardproxy.proxy.budget import ByteAccount
 from guardproxy.proxy.headers import Headers, first
-from guardproxy.proxy.presence import ClientGone, Receive
+from guardproxy.proxy.presence import Caller, ClientGone, Receive
 
-
-def bounded(receive: Receive, seconds: float) -> Receive:
-    """`receive`, for which a body must be whole within `seconds`, however little comes at a time.
-
-    After the body's end it waits for the caller's leaving as long as that takes.
-
-    Raises:
-        RequestError: when called too late (408).
-    """
-    deadline = asyncio.get_running_loop().time() + seconds
-    whole = False
-
-    async def receive_in_time() -> Message:
-        nonlocal whole
-        if whole:
-            return await receive()
-        try:
-            async with asyncio.timeout_at(deadline):
-                message = await receive()
-        except TimeoutError as error:
-            raise _too_slow(seconds) from error
-        whole = not message.get("more_body", False)
-        return message
-
-    return receive_in_time
+SLOWEST_BYTES: Final = 1_024
+"""A second, on the average, from when on a body comes too slowly. The slowest lines are faster."""
 
 
 async def read_body(
-    receive: Receive, headers: Headers, *, limit: int, idle: float, account: ByteAccount
+    receive: Receive,
+    headers: Headers,
+    *,
+    limit: int,
+    account: ByteAccount,
+    caller: Caller | None = None,
 ) -> bytes:
     """The whole body.
 
     Raises:
-        RequestError: it is larger than `limit` bytes (413) or comes too slowly (408).
+        RequestError: it is larger than `limit` bytes (413) or comes too slowly (408, which the
+            server's own `receive` says).
         ClientGone: the caller left before it was whole.
         OverloadedError: this process holds too much already.
     """
     declared = first(headers, b"content-length")
     if declared is not None and declared.isdigit() and int(declared) > limit:
         raise _too_large(limit)
+    if caller is not None and (whole := caller.take_whole_body()) is not None:
+        if len(whole) > limit:
+            raise _too_large(limit)
+        account.add(len(whole))
+        return whole
     chunks, size, more = [], 0, True
     while more:
-        try:
-            async with asyncio.timeout(idle):
-                message = await receive()
-        except TimeoutError as error:
-            raise _too_slow(idle) from error
+        message = await receive()
         if message["type"] == "http.disconnect":
             raise ClientGone
         chunk = message.get("body", b"")
@@ -70,9 +55,10 @@ async def read_body(
     return b"".join(chunks)
 
 
-def _too_slow(seconds: float) -> RequestError:
+def too_slow(seconds: float) -> RequestError:
+    """The body, or the next piece of it, did not come in so many seconds."""
     return RequestError(
-        f"the body did not come within {seconds:g} s", status=408, code="body_too_slow"
+        f"the body did not come within {seconds:.3g} s", status=408, code="body_too_slow"
     )
 
 

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from guardproxy.errors import OverloadedError, RequestError
-from guardproxy.proxy.body import bounded, check_json, read_body
+from guardproxy.proxy.body import SLOWEST_BYTES, bounded, check_json, read_body
 from guardproxy.proxy.budget import ByteBudget
 from guardproxy.proxy.headers import Headers
 from guardproxy.proxy.presence import ClientGone
@@ -81,6 +81,31 @@ async def test_a_body_that_drips_is_408_when_its_time_is_over() -> None:
         await read_body(bounded(drip, 0.1), [], limit=10_000, idle=10.0, account=account)
 
     assert (refused.value.status, refused.value.code) == (408, "body_too_slow")
+
+
+async def test_what_comes_too_slowly_is_408_long_before_x14() -> None:
+    async def drip() -> dict[str, object]:
+        await asyncio.sleep(0.01)
+        return {"type": "http.request", "body": b"a", "more_body": True}
+
+    receive = bounded(drip, 600, grace=0.1)
+    with pytest.raises(RequestError) as refused:
+        while True:
+            await receive()
+
+    assert (refused.value.status, refused.value.code) == (408, "body_too_slow")
+
+
+async def test_what_has_come_earns_time_for_the_rest() -> None:
+    pauses = iter([0.0, 0.2, 0.0])
+
+    async def slow() -> dict[str, object]:
+        await asyncio.sleep(next(pauses))
+        return {"type": "http.request", "body": b"a" * 50 * SLOWEST_BYTES, "more_body": True}
+
+    receive = bounded(slow, 600, grace=0.1)
+
+    assert [len((await receive())["body"]) for _ in range(3)] == [50 * SLOWEST_BYTES] * 3
 
 
 async def test_after_the_body_the_callers_leaving_is_awaited_without_end() -> None:
