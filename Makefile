@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Workers of pytest; every one loads the model.
 JOBS ?= 2
-# Extra words for pytest: make test ARGS="-k sse -x"
+# Extra words for pytest or the bench: make test ARGS="-k sse -x"
 ARGS ?=
 # Cases of `make deep`, and what they follow from; a nightly run gives the date.
 CASES ?= 100000
@@ -30,7 +30,7 @@ help:
 	@echo "make types   mypy and pyright"
 	@echo "make test    the tests, without coverage (ARGS=\"-k name\")"
 	@echo "make peers   other people's suites through guardproxy; a quarter of an hour, needs a registry"
-	@echo "make bench   what guardproxy adds, beside nginx and others (ROUNDS=1: the short form)"
+	@echo "make bench   what guardproxy adds, beside nginx and others; ten minutes (ROUNDS=1: three)"
 	@echo "make deep    composed cases in search of a way past the guard (CASES=100000, SEED=name)"
 	@echo "make fuzz    coverage-guided fuzzing, SECONDS_EACH=60 a target (TARGETS=\"events policy\")"
 	@echo "make fmt     format and fix what can be fixed"
@@ -62,7 +62,7 @@ peers: $(VENV)/.dev
 	$(BIN)/python -m bench.peers
 
 bench: $(VENV)/.dev
-	$(BIN)/python -m bench --rounds $(ROUNDS) --opponents $(OPPONENTS)
+	$(BIN)/python -m bench --rounds $(ROUNDS) --opponents $(OPPONENTS) $(ARGS)
 
 deep: $(VENV)/.dev
 	GUARDPROXY_TESTS=deep $(BIN)/pytest -n $(JOBS) --dist worksteal tests/dialects tests/peers \

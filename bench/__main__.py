@@ -1,44 +1,86 @@
 """`make bench`: what `guardproxy bench` measures, beside other people's gateways.
 
-python -m bench [--rounds 3] [--seconds 2] [--opponents FOLDER]
+    python -m bench [--rounds 3] [--seconds 2] [--streams 2000] [--opponents FOLDER]
+
+Writes the tables into `docs/performance.md`, between the comments that mark their places, the plot
+and the raw figures beside it.
 """
 
 from __future__ import annotations
 
-import json
+import re
+import subprocess
+import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import click
 
 from bench.opponents import installed
-from guardproxy.bench.command import say
+from guardproxy.bench.command import as_json, measured, plan_options
 from guardproxy.bench.gateways import Gateway
 from guardproxy.bench.plan import Plan
+from guardproxy.bench.plot import plot
 from guardproxy.bench.records import Missing
 from guardproxy.bench.report import report
-from guardproxy.bench.run import measure
-from guardproxy.errors import ConfigurationError
 
 ROOT = Path(__file__).parent.parent
+PAGE = ROOT / "docs" / "performance.md"
+MICRO_ROUNDS = 5
 
 
 @click.command()
-@click.option("--rounds", type=click.IntRange(1), default=3, show_default=True)
-@click.option("--seconds", type=click.IntRange(1), default=2, show_default=True)
-@click.option("--streams", type=click.IntRange(1), default=2_000, show_default=True)
-@click.option("--opponents", type=click.Path(path_type=Path), default=ROOT / ".opponents")
-@click.option("--raw", type=click.Path(path_type=Path), default=Path("bench.json"))
-def main(*, rounds: int, seconds: int, streams: int, opponents: Path, raw: Path) -> None:
-    """Measures, and writes the tables."""
-    found = list(installed(opponents))
+@plan_options
+@click.option(
+    "--opponents",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=ROOT / ".opponents",
+    help="Folder in which other gateways are installed, as bench/README.md says.",
+)
+@click.option("--page", type=click.Path(dir_okay=False, path_type=Path), default=PAGE)
+def main(*, rounds: int, seconds: int, streams: int, opponents: Path, page: Path) -> None:
+    """Measures, and writes the page."""
+    found = list(installed(opponents.resolve()))
     gateways = [each for each in found if isinstance(each, Gateway)]
     missing = [each for each in found if isinstance(each, Missing)]
-    try:
-        run = measure(Plan(rounds, seconds, streams), gateways, missing, say())
-    except ConfigurationError as error:
-        raise click.ClickException(str(error)) from error
-    raw.write_text(json.dumps(run.to_json(), indent=1) + "\n", encoding="utf-8")
-    click.echo(report(run))
+    run = measured(Plan(rounds, seconds, streams), gateways, missing)
+    page.with_suffix(".json").write_text(as_json(run), encoding="utf-8")
+    page.with_suffix(".svg").write_text(plot(run), encoding="utf-8")
+    tables = report(run)
+    click.echo(tables, nl=False)
+    write(page, "bench", tables)
+    if (rooms := micro(min(rounds, MICRO_ROUNDS))) is not None:
+        click.echo(rooms, nl=False)
+        write(page, "micro", rooms)
+    click.echo(f"written: {page}, {page.stem}.json, {page.stem}.svg", err=True)
+
+
+def micro(rounds: int) -> str | None:
+    """The table of single rooms; None if they are not there or could not be measured."""
+    if find_spec("bench.micro") is None:
+        return None
+    click.echo("the rooms alone", err=True)
+    command = [sys.executable, "-m", "bench.micro", "--rounds", str(rounds)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False, cwd=ROOT)
+    return None if done.returncode else done.stdout
+
+
+def write(page: Path, name: str, text: str) -> None:
+    """Puts a text into its place on a page that has one."""
+    page.write_text(filled(page.read_text(encoding="utf-8"), name, text), encoding="utf-8")
+
+
+def filled(page: str, name: str, text: str) -> str:
+    """The page with what stands between the comments of this name made anew.
+
+    Raises:
+        ClickException: it has no such place.
+    """
+    opening, closing = f"<!-- table: {name} -->\n", "<!-- end of table -->"
+    place = re.compile(f"({re.escape(opening)}).*?({re.escape(closing)})", re.DOTALL)
+    if not place.search(page):
+        raise click.ClickException(f"the page has no place for {name}: {opening.strip()}")
+    return place.sub(lambda found: f"{found[1]}\n{text.strip()}\n\n{found[2]}", page, count=1)
 
 
 if __name__ == "__main__":

@@ -67,9 +67,10 @@ class ServerRecord:
 
 @dataclass(frozen=True, slots=True)
 class StreamRecord:
-    """Streams that ran at once. `first`, `total`: median seconds; None if nothing came.
+    """Streams that ran at once. `first`, `total`: median seconds; `longest`: the worst stream's.
 
-    `delay`, `delay_p99`: how much later than the upstream sent it a word arrived.
+    `delay`, `delay_p99`: how much later a word arrived than the upstream had sent it. What nothing
+    came of is None.
     """
 
     target: str
@@ -79,6 +80,7 @@ class StreamRecord:
     round: int
     first: float | None
     total: float | None
+    longest: float | None
     delay: float | None
     delay_p99: float | None
     broken: int

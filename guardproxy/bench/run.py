@@ -40,7 +40,10 @@ def measure(plan: Plan, others: Sequence[Gateway], missing: Sequence[Missing], s
     """
     find_wrk()
     cores = machine.pin()
-    found = Run(machine.describe(cores), _versions(), [], list(missing))
+    described = machine.describe(cores) | {
+        "rounds": f"{plan.rounds}, of {plan.seconds} s for each target and number of connections"
+    }
+    found = Run(described, _versions(), [], list(missing))
     whole = [*_proxy(found.missing), *gateways.guardproxies(), *others]
     run = _Running(plan, found, say, itertools.count(time.time_ns() % 2**31 + 1))
     started = run.whole_answers(whole)

@@ -83,6 +83,7 @@ class Streaming:
             prompts = [self.prompts.new(WORDS) for _ in range(at_once)]
             streams += asyncio.run(listen(target, asked, prompts))
         used = target.server.cpu_seconds() - before
+        totals = [stream.total for stream in streams if stream.whole]
         late = delays(streams, sent_by(self.upstream.url))
         self.found.streams.append(
             StreamRecord(
@@ -92,7 +93,8 @@ class Streaming:
                 pause_ms=asked.pause_ms,
                 round=number,
                 first=_median(first_words(streams)),
-                total=_median([stream.total for stream in streams if stream.whole]),
+                total=_median(totals),
+                longest=max(totals, default=None),
                 delay=_median(late),
                 delay_p99=sorted(late)[int(_P99 * len(late))] if late else None,
                 broken=sum(not stream.whole for stream in streams),

@@ -100,11 +100,7 @@ def turned(targets: Sequence[Target], number: int) -> Sequence[Target]:
 
 
 def run_load(target: Target, load: Load) -> LoadResult:
-    """Sends it what it is measured with.
-
-    Raises:
-        ConfigurationError: wrk could not work.
-    """
+    """Sends it what it is measured with."""
     if target.repeated:
         return run_wrk(replace(load, seed=0), target.url, "fixed", target.headers)
     return run_wrk(load, target.url, "new", target.headers)
