@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from guardproxy.content import MediaPart, TextPart
 from guardproxy.policy.config import Limits
@@ -39,8 +39,7 @@ class Answered:
     media: tuple[MediaPart, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(NamedTuple):
     """Some text of a stream; `channel` names what it continues, e.g. `choices[0].content`."""
 
     channel: str
