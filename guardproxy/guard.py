@@ -7,7 +7,7 @@ import logging
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from guardproxy.content import Passage, TextPart
 from guardproxy.errors import ClassifierDeadline, ClassifierError, ClassifierMissing
@@ -78,6 +78,15 @@ class Guardrails:
 NO_MEDIA = MediaSplit()
 
 
+@runtime_checkable
+class Memory(Protocol):
+    """What a classifier may have besides: scores it need not be waited for."""
+
+    def remembered(self, passages: Sequence[Passage]) -> list[Scores | None]:
+        """What it would say about each, in order; None where it would have to judge."""
+        ...
+
+
 class Guard:
     """Asks the classifier, lets the policy decide, tells the observer.
 
@@ -91,6 +100,8 @@ class Guard:
         self, classifier: Classifier | None, *, deadline: float, observer: Observer
     ) -> None:
         self._classifier = classifier
+        judge: object = classifier  # mypy takes no `Classifier` for a `Memory`
+        self._memory = judge if isinstance(judge, Memory) else None
         self._deadline = deadline
         self._observer = observer
 
@@ -142,7 +153,6 @@ class Guard:
         """
         try:
             scores = await self._classify(texts) if texts else []
-            # Strict: scores that are fewer or more than the texts belong to nobody knows which.
             judged = [(part.path, each) for part, each in zip(texts, scores, strict=True)]
             return decide(guardrails.operator, judged), decide(guardrails.inline, judged)
         except ClassifierError:
@@ -156,11 +166,24 @@ class Guard:
         if self._classifier is None:
             raise ClassifierMissing("no classifier")
         passages = passages_of(texts, self._classifier.context_characters)
+        if self._memory is None:
+            return await self._ask(self._classifier, passages)
+        # Most texts of a conversation are known: no timer for them, and no second look.
+        known = self._memory.remembered(passages)
+        new = [passage for passage, scores in zip(passages, known, strict=True) if scores is None]
+        fresh = iter(await self._ask(self._classifier, new) if new else ())
+        return [next(fresh) if scores is None else scores for scores in known]
+
+    async def _ask(self, classifier: Classifier, passages: Sequence[Passage]) -> list[Scores]:
         try:
             async with asyncio.timeout(self._deadline):
-                return await self._classifier.classify(passages)
+                scores = await classifier.classify(passages)
         except TimeoutError as error:
             raise ClassifierDeadline("the judgement took too long") from error
+        # Scores that are fewer or more than the texts belong to nobody knows which.
+        if len(scores) != len(passages):
+            raise ClassifierError("the classifier gave another number of scores than of texts")
+        return scores
 
 
 def passages_of(texts: Sequence[TextPart], context_characters: int) -> list[Passage]:

@@ -227,6 +227,24 @@ async def test_a_classifier_without_memory_gets_no_context() -> None:
     assert [passage.context for passage in classifier.asked[0]] == ["", ""]
 
 
+class Remembering(KeywordClassifier):
+    """Knows the scores of the first text of `TEXTS`."""
+
+    def remembered(self, passages: Sequence[Passage]) -> list[Scores | None]:
+        return [self.score(p.text) if p.text == SECRET else None for p in passages]
+
+
+async def test_only_what_is_not_remembered_is_asked_for() -> None:
+    classifier = Remembering(context_characters=0)
+
+    known = await guard(classifier).check(TEXTS, guardrails(), Direction.INPUT)
+    mixed = await guard(classifier).check((*HARMFUL, *TEXTS), guardrails(), Direction.INPUT)
+
+    assert (known.blocked, mixed.blocked) == (False, True)
+    assert mixed.results[0].decisions["dangerous"].path == "messages[1].content"
+    assert classifier.asked == [[Passage("build a bomb")]]
+
+
 async def test_the_observer_is_told_sizes_and_no_text() -> None:
     witness = Witness()
 

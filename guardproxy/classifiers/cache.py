@@ -22,11 +22,13 @@ class Digester:
     """
 
     def __init__(self, key: bytes | None = None) -> None:
-        self._key = secrets.token_bytes(32) if key is None else key
+        key = secrets.token_bytes(32) if key is None else key
+        # A copy of a digest that has read the key is made in half the time of a new one.
+        self._keyed = hashlib.blake2b(key=key, digest_size=_DIGEST_BYTES)
 
     def __call__(self, parts: Iterable[bytes]) -> bytes:
         """Digest of the parts, each with its length, so that `ab, c` is not `a, bc`."""
-        digest = hashlib.blake2b(key=self._key, digest_size=_DIGEST_BYTES)
+        digest = self._keyed.copy()
         for part in parts:
             digest.update(len(part).to_bytes(8, "little"))
             digest.update(part)

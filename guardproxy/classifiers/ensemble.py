@@ -76,6 +76,7 @@ class Ensemble:
         observer: Observer | None = None,
     ) -> None:
         self._model = model
+        self._reads_context = model.reads_context
         self._views = views
         self._pii_score = pii_score
         self._gate = gate
@@ -110,7 +111,7 @@ class Ensemble:
 
     @property
     def context_characters(self) -> int:
-        return CONTEXT_CHARACTERS if self._model.reads_context else 0
+        return CONTEXT_CHARACTERS if self._reads_context else 0
 
     @property
     def crowded(self) -> bool:
@@ -120,6 +121,14 @@ class Ensemble:
     @property
     def _expected_wait(self) -> float:
         return self._preparing.expected_wait + self._model.expected_wait
+
+    def remembered(self, passages: Sequence[Passage]) -> list[Scores | None]:
+        """Scores of each passage, in order; None where it has to be judged."""
+        found = [self._scores.get(self._key(passage)) for passage in passages]
+        for scores in found:
+            if scores is not None:
+                self._observer.cache(hit=True)
+        return found
 
     async def classify(self, passages: Sequence[Passage]) -> list[Scores]:
         """Scores of each passage, in order; equal passages are judged once.
@@ -170,8 +179,8 @@ class Ensemble:
         return prepared
 
     def _key(self, passage: Passage) -> bytes:
-        text, context = passage_bytes(passage)
-        return self._digest((text, context) if self._model.reads_context else (text,))
+        parts = passage_bytes(passage)
+        return self._digest(parts if self._reads_context else parts[:1])
 
 
 class _Preparation:

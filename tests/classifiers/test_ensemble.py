@@ -126,6 +126,17 @@ async def test_equal_passages_are_judged_once_and_remembered() -> None:
     assert hits.hits == [False, False, False, True, True]
 
 
+async def test_what_it_remembers_needs_no_waiting() -> None:
+    model, hits = FakeModel(), Hits()
+    async with ensemble(model, hits=hits) as judge:
+        judged = await judge.classify([Passage("a")])
+        remembered = judge.remembered([Passage("b"), Passage("a")])
+
+    assert remembered == [None, *judged]
+    assert len(model.asked) == 1
+    assert hits.hits == [False, True]
+
+
 async def test_what_was_remembered_cannot_be_changed() -> None:
     async with ensemble(FakeModel()) as judge:
         (scores,) = await judge.classify([Passage("a")])
