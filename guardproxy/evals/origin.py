@@ -14,6 +14,7 @@ from typing import Final
 from guardproxy.classifiers.embedded import available_cores
 from guardproxy.evals.rows import LabelledText
 
+_CPU_INFO: Final = Path("/proc/cpuinfo")
 _PACKAGES: Final = ("guardproxy", "onnxruntime", "tokenizers", "numpy")
 
 
@@ -71,7 +72,7 @@ def versions() -> dict[str, str]:
 
 
 def _processor() -> str:
-    cpuinfo = Path("/proc/cpuinfo")
-    lines = cpuinfo.read_text(encoding="utf-8").splitlines() if cpuinfo.exists() else []
+    known = _CPU_INFO.exists()  # on Linux
+    lines = _CPU_INFO.read_text(encoding="utf-8").splitlines() if known else []
     named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     return next(named, platform.processor() or "unknown processor")
