@@ -77,6 +77,9 @@ def text_leaves(
             yield "*", key
 
 
+_READABLE = (str, dict, list)
+
+
 def says_nothing(value: JsonValue, structure: re.Pattern[str]) -> bool:
     """A quick look: whether `text_leaves` and `embedded_media` surely find nothing.
 
@@ -87,10 +90,10 @@ def says_nothing(value: JsonValue, structure: re.Pattern[str]) -> bool:
 
 
 def _is_silent(value: JsonValue, structure: re.Pattern[str], path: str) -> bool:
-    if isinstance(value, str):
-        return not value or bool(structure.fullmatch(path) and _TOKEN.fullmatch(value))
     if isinstance(value, dict):
         return _has_silent_members(value, structure, path)
+    if isinstance(value, str):
+        return not value or bool(_TOKEN.fullmatch(value) and structure.fullmatch(path))
     if isinstance(value, list):
         return all(_is_silent(item, structure, f"{path}[{at}]") for at, item in enumerate(value))
     return True
@@ -103,7 +106,7 @@ def _has_silent_members(
         if not (len(key) <= _IDENTIFIER_CHARACTERS and key.isidentifier() and key.isascii()):
             return False
         # Without a call for what is most frequent: numbers and null.
-        if isinstance(member, str | dict | list):
+        if isinstance(member, _READABLE):
             inner = f"{path}.{key}" if path else key
             if not _is_silent(member, structure, inner):
                 return False

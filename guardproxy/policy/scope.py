@@ -62,6 +62,9 @@ class MediaSplit:
     allowed: tuple[MediaPart, ...] = ()
 
 
+_NO_MEDIA = MediaSplit()
+
+
 def select(texts: Sequence[TextPart], config: PolicyConfig, direction: Direction) -> Selection:
     """The texts to judge: each alone, and after them those that only show when joined, each once.
 
@@ -71,8 +74,8 @@ def select(texts: Sequence[TextPart], config: PolicyConfig, direction: Direction
     judged = [part for part in texts if part.role not in exempt]
     skipped = sum(len(part.text) for part in texts if part.role in exempt)
     contents = _contents(judged)
-    candidates = [*_joined_parts(contents)]
-    if direction is Direction.INPUT:
+    candidates = [*_joined_parts(contents)] if len(contents) > 1 else []
+    if direction is Direction.INPUT and len(contents) > 1:
         candidates += _joined_fragments(contents)
         candidates += _joined_codes(contents)
     return Selection((*judged, *_new(candidates, judged)), skipped)
@@ -86,6 +89,8 @@ def split_media(media: Iterable[MediaPart], config: PolicyConfig) -> MediaSplit:
         MediaKind.FILE: config.unscannable.file,
     }
     parts = tuple(media)
+    if not parts:
+        return _NO_MEDIA
 
     def those(wanted: Unscannable) -> tuple[MediaPart, ...]:
         return tuple(part for part in parts if says[part.kind] is wanted)
