@@ -162,7 +162,6 @@ class Application:
                     budget=ByteBudget(settings.buffered_bytes),
                     policy=store.active,
                     default_thresholds=judge.default_thresholds,
-                    idle_timeout=settings.idle_timeout,
                     upstream_key=_secret(settings.upstream_api_key),
                     forward_guardrails=settings.forward_guardrails,
                 )
@@ -278,8 +277,6 @@ def _gated(
         observer=observer,
         admission=admission,
         client_keys=[key.strip() for key in keys if key.strip()],
-        idle=settings.idle_timeout,
-        body_seconds=settings.request_timeout,
         error_words={**ERROR_WORDS, **dispatch.ERROR_WORDS},
     )
 

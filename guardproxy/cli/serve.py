@@ -24,7 +24,7 @@ from guardproxy.cli.banner import banner
 from guardproxy.cli.open_files import allow_open_files
 from guardproxy.cli.options import settings_from, settings_options
 from guardproxy.errors import ConfigurationError
-from guardproxy.proxy.connection import BoundedProtocol
+from guardproxy.proxy.connection import BoundedConfig, BoundedProtocol, Bounds
 from guardproxy.settings import Settings
 from guardproxy.telemetry.logs import install, installed
 from guardproxy.telemetry.metrics import prepare_multiprocess
@@ -100,7 +100,7 @@ def _listen(settings: Settings) -> socket.socket:
     return listener
 
 
-class _Config(uvicorn.Config):
+class _Config(BoundedConfig):
     def configure_logging(self) -> None:
         """A new process calls this before everything else."""
         super().configure_logging()
@@ -114,17 +114,15 @@ class _Config(uvicorn.Config):
 
 def server_config(
     app: Callable[..., Any] | str, settings: Settings, *, factory: bool = False
-) -> uvicorn.Config:
+) -> BoundedConfig:
     """How uvicorn serves: one HTTP parser, no websockets, no log of its own."""
-    return _Config(
+    config = _Config(
         app,
         factory=factory,
         workers=settings.workers,
         # The gate's checks complete this parser's; another would need its own.
         http=BoundedProtocol,
-        h11_max_incomplete_event_size=settings.header_bytes + settings.target_bytes + _HEAD_REST,
         timeout_worker_healthcheck=_WORKER_SECONDS,
-        timeout_keep_alive=math.ceil(settings.idle_timeout),
         ws="none",
         lifespan="on",
         server_header=False,
@@ -133,6 +131,12 @@ def server_config(
         proxy_headers=False,
         timeout_graceful_shutdown=math.ceil(settings.shutdown_timeout),
     )
+    config.bounds = Bounds(
+        unread_bytes=settings.header_bytes + settings.target_bytes + _HEAD_REST,
+        idle_seconds=settings.idle_timeout,
+        body_seconds=settings.request_timeout,
+    )
+    return config
 
 
 def _serve_alone(settings: Settings, listener: socket.socket) -> None:

@@ -36,7 +36,7 @@ class Admission:
         """`receive` for one request, which is in progress from its body's end to the block's end.
 
         A body that is still coming takes no place: callers who send slowly would take all of
-        them. What it holds is bounded as bytes, and its time by `body.bounded`. Who never asks for
+        them. What it holds is bounded as bytes, and its time by the connection. Who never asks for
         a body, as our own small documents, is always served.
 
         Raises:

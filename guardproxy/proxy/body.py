@@ -2,18 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-from typing import Final
-
-from starlette.types import Message
-
 from guardproxy.errors import RequestError
 from guardproxy.proxy.budget import ByteAccount
 from guardproxy.proxy.headers import Headers, first
-from guardproxy.proxy.presence import Caller, ClientGone, Receive
-
-SLOWEST_BYTES: Final = 1_024
-"""A second, on the average, from when on a body comes too slowly. The slowest lines are faster."""
+from guardproxy.proxy.presence import ClientGone, Receive
 
 
 async def read_body(
@@ -22,24 +14,18 @@ async def read_body(
     *,
     limit: int,
     account: ByteAccount,
-    caller: Caller | None = None,
 ) -> bytes:
     """The whole body.
 
     Raises:
-        RequestError: it is larger than `limit` bytes (413) or comes too slowly (408, which the
-            server's own `receive` says).
+        RequestError: it is larger than `limit` bytes (413); the connection's own `receive` says
+            when it comes too slowly (408).
         ClientGone: the caller left before it was whole.
         OverloadedError: this process holds too much already.
     """
     declared = first(headers, b"content-length")
     if declared is not None and declared.isdigit() and int(declared) > limit:
         raise _too_large(limit)
-    if caller is not None and (whole := caller.take_whole_body()) is not None:
-        if len(whole) > limit:
-            raise _too_large(limit)
-        account.add(len(whole))
-        return whole
     chunks, size, more = [], 0, True
     while more:
         message = await receive()
@@ -56,7 +42,7 @@ async def read_body(
 
 
 def too_slow(seconds: float) -> RequestError:
-    """The body, or the next piece of it, did not come in so many seconds."""
+    """A body was not whole after so many seconds, and nobody waits any longer."""
     return RequestError(
         f"the body did not come within {seconds:.3g} s", status=408, code="body_too_slow"
     )

@@ -17,6 +17,7 @@ from guardproxy.policy.active import ActivePolicy
 from guardproxy.policy.config import PassthroughRoute
 from guardproxy.proxy import headers as wire
 from guardproxy.proxy.endpoint import GuardedEndpoint, Services
+from guardproxy.proxy.header_texts import without_texts
 from guardproxy.proxy.presence import while_present
 from guardproxy.proxy.responses import JSON, Reply, Sender
 from guardproxy.proxy.trail import Trail, trail_of
@@ -39,6 +40,8 @@ _MODELS_ROUTE = "/v1/models"
 _SHOWN_PATH = 120
 _UNPLAIN = re.compile(r"[^A-Za-z0-9._~/:{}-]")
 _MODELS = re.compile(r"/v1/models(/[A-Za-z0-9._:@-]+)*", re.ASCII)
+# How lists are paged: `limit=20&after_id=model-1`.
+_PAGE = re.compile(rb"[A-Za-z0-9._~=&:@,-]*")
 _DOT_SEGMENT = re.compile(r"/\.\.?(/|\Z)")
 
 
@@ -144,16 +147,21 @@ class ModelsEndpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         trail = trail_of(scope)
         trail.policy = self._services.policy().label
-        await while_present(receive, self._pass(scope, send, trail))
+        await while_present(scope, receive, self._pass(scope, send, trail))
 
     async def _pass(self, scope: Scope, send: Send, trail: Trail) -> None:
         services = self._services
         path, query = scope["path"], scope["query_string"]
-        headers = wire.for_upstream(scope["headers"], services.upstream_key)
+        if not _PAGE.fullmatch(query):
+            raise RequestError(
+                "nothing is judged here, so a query is names, numbers and ids", code="invalid_query"
+            )
+        headers = without_texts(wire.for_upstream(scope["headers"], services.upstream_key))
         async with services.upstream.send("GET", path, query, headers, b"") as answer:
             body = await answer.read(_MODELS_BYTES)
-            sender = Sender(send, trail, services.idle_timeout)
-            await sender.reply(Reply(answer.status, wire.for_client(answer.headers), body))
+            sender = Sender(send, trail)
+            told = without_texts(wire.for_client(answer.headers))
+            await sender.reply(Reply(answer.status, told, body))
 
 
 def matches(route: PassthroughRoute, method: str, path: str) -> bool:
@@ -182,7 +190,7 @@ class JsonDoor:
 
     async def __call__(self, scope: Scope, _: Receive, send: Send) -> None:
         status, content = self._describe()
-        sender = Sender(send, trail_of(scope), idle=10.0)
+        sender = Sender(send, trail_of(scope))
         await sender.reply(Reply(status, JSON, json.dumps(content).encode()))
 
 
@@ -213,5 +221,5 @@ class MetricsDoor:
 
     async def __call__(self, scope: Scope, _: Receive, send: Send) -> None:
         body, content_type = self._render()
-        sender = Sender(send, trail_of(scope), idle=10.0)
+        sender = Sender(send, trail_of(scope))
         await sender.reply(Reply(200, [(b"content-type", content_type.encode())], body))

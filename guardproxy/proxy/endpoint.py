@@ -49,7 +49,6 @@ class Services:
     budget: ByteBudget
     policy: Callable[[], ActivePolicy]
     default_thresholds: Mapping[str, float]
-    idle_timeout: float
     upstream_key: str | None = None
     forward_guardrails: bool = False
 
@@ -82,7 +81,6 @@ class GuardedEndpoint:
                 receive,
                 exchange.headers,
                 limit=exchange.policy.config.limits.body_bytes,
-                idle=services.idle_timeout,
                 account=account,
             )
             exchange.trail.request_bytes = len(body)
@@ -91,7 +89,7 @@ class GuardedEndpoint:
             work = exchange.run(
                 scope["method"], scope["path"], scope["query_string"], body, account
             )
-            await while_present(receive, work)
+            await while_present(scope, receive, work)
 
 
 class GuardedExchange:
@@ -111,7 +109,7 @@ class GuardedExchange:
         self.headers = headers
         self._dialect = dialect
         self._services = services
-        self._sender = Sender(send, trail, services.idle_timeout)
+        self._sender = Sender(send, trail)
         trail.policy = self.policy.label
         trail.render = dialect.error_body
         trail.deprecated = self.policy.uses_v1

@@ -21,7 +21,6 @@ from guardproxy.errors import RequestError
 from guardproxy.events import Observer, Outcome
 from guardproxy.proxy import responses
 from guardproxy.proxy.admission import Admission
-from guardproxy.proxy.body import bounded
 from guardproxy.proxy.headers import Headers
 from guardproxy.proxy.presence import ClientGone
 from guardproxy.proxy.responses import Sender
@@ -88,8 +87,6 @@ class Gate:
         observer: told of every exchange when it is over.
         admission: how many requests may be in progress.
         client_keys: if any, a caller must present one of them.
-        idle: seconds after which a caller who does not read counts as gone.
-        body_seconds: seconds within which a request's body must be whole.
         error_words: see `words_for`.
     """
 
@@ -101,8 +98,6 @@ class Gate:
         observer: Observer,
         admission: Admission,
         client_keys: Collection[str] = (),
-        idle: float,
-        body_seconds: float,
         error_words: Mapping[str, Words] = NO_WORDS,
     ) -> None:
         self._app = app
@@ -110,8 +105,6 @@ class Gate:
         self._observer = observer
         self._admission = admission
         self._key_digests = [_digest(key.encode()) for key in client_keys]
-        self._idle = idle
-        self._body_seconds = body_seconds
         self._error_words = error_words
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -132,7 +125,7 @@ class Gate:
         try:
             self._check_head(scope)
             self._check_key(scope)
-            with self._admission.of(bounded(receive, self._body_seconds)) as admitted:
+            with self._admission.of(receive) as admitted:
                 await self._app(scope, admitted, send_and_note)
         except ClientGone:
             trail.outcome = Outcome.CLIENT_GONE
@@ -141,7 +134,7 @@ class Gate:
             trail.outcome, trail.code = Outcome.FAILED, "shutdown"
             raise
         except Exception as error:  # noqa: BLE001 - the last door: nothing leaves as a traceback
-            sender = Sender(send_and_note, trail, self._idle)
+            sender = Sender(send_and_note, trail)
             await self._answer(error, trail, sender, scope["path"], begun)
         finally:
             _settle(trail)

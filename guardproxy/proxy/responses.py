@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -77,15 +76,13 @@ class Sender:
     """Sends one answer, whole or in pieces; knows whether it has begun.
 
     Args:
-        send: ASGI's.
+        send: ASGI's; raises `ClientGone`, or an `OSError`, when the caller does not read.
         trail: learns how it ended.
-        idle: seconds after which a caller who does not read counts as gone.
     """
 
-    def __init__(self, send: Send, trail: Trail, idle: float) -> None:
+    def __init__(self, send: Send, trail: Trail) -> None:
         self._send = send
         self._trail = trail
-        self._idle = idle
         self.begun = False
 
     async def reply(self, reply: Reply) -> None:
@@ -112,7 +109,6 @@ class Sender:
 
     async def _put(self, message: Message) -> None:
         try:
-            async with asyncio.timeout(self._idle):
-                await self._send(message)
-        except (TimeoutError, OSError) as error:
+            await self._send(message)
+        except OSError as error:
             raise ClientGone from error

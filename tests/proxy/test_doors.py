@@ -74,7 +74,6 @@ async def doors(handler: Handler = answering(b"{}")) -> AsyncIterator[Doors]:  #
         budget=ByteBudget(1_000_000),
         policy=lambda: policy,
         default_thresholds=classifier.default_thresholds,
-        idle_timeout=10.0,
         upstream_key="ours",
     )
     yield Doors(

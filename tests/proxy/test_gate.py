@@ -15,7 +15,7 @@ from guardproxy.proxy.admission import Admission
 from guardproxy.proxy.gate import Gate, HeadLimits
 from guardproxy.proxy.presence import ClientGone
 from guardproxy.proxy.trail import trail_of
-from tests.asgi import HOST, WHOLE, Caller, Listener, body_messages, http_scope
+from tests.asgi import HOST, WHOLE, Caller, Listener, http_scope
 
 LIMITS = HeadLimits(header_bytes=1_000, header_count=10, target_bytes=100)
 
@@ -38,7 +38,6 @@ def gate(
     *,
     keys: tuple[str, ...] = (),
     limits: HeadLimits = LIMITS,
-    seconds: float = 10.0,
     crowded: bool = False,
 ) -> Gate:
     return Gate(
@@ -47,8 +46,6 @@ def gate(
         observer=listener or Listener(),
         admission=Admission(5, crowded=lambda: crowded, on_change=lambda _: None),
         client_keys=keys,
-        idle=10.0,
-        body_seconds=seconds,
         error_words={"/plain": lambda fault: fault.code.encode()},
     )
 
@@ -261,17 +258,6 @@ async def test_what_a_shutdown_cuts_is_not_passed() -> None:
         task.cancel()
 
     assert [(e.outcome, e.code) for e in listener.exchanges] == [(Outcome.FAILED, "shutdown")]
-
-
-async def test_a_body_has_to_be_whole_in_time() -> None:
-    async def reads(scope: Scope, receive: Receive, send: Send) -> None:
-        while (await receive())["more_body"]:
-            pass
-
-    caller = Caller(body_messages(b"a", b"b")[0])
-    await caller.call(gate(reads, seconds=0.01), http_scope())
-
-    assert (caller.status, code(caller)) == (408, "body_too_slow")
 
 
 @pytest.mark.parametrize(

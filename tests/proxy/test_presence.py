@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from guardproxy.proxy.presence import ClientGone, while_present
-from tests.asgi import GONE, WHOLE, Caller
+from tests.asgi import GONE, WHOLE, Caller, http_scope
 
 
 async def test_work_runs_to_its_end() -> None:
@@ -17,7 +17,7 @@ async def test_work_runs_to_its_end() -> None:
         await asyncio.sleep(0)
         done.append(1)
 
-    await while_present(Caller(WHOLE).receive, work())
+    await while_present(http_scope(), Caller(WHOLE).receive, work())
 
     assert done == [1]
 
@@ -32,7 +32,7 @@ async def test_work_is_cancelled_when_the_caller_leaves() -> None:
             cancelled.append(1)
 
     with pytest.raises(ClientGone):
-        await while_present(Caller(WHOLE, GONE).receive, work())
+        await while_present(http_scope(), Caller(WHOLE, GONE).receive, work())
 
     assert cancelled == [1]
 
@@ -42,7 +42,7 @@ async def test_an_error_of_the_work_is_not_wrapped() -> None:
         raise LookupError
 
     with pytest.raises(LookupError):
-        await while_present(Caller().receive, work())
+        await while_present(http_scope(), Caller().receive, work())
 
 
 async def test_an_error_in_a_group_of_the_work_is_unwrapped() -> None:
@@ -54,7 +54,7 @@ async def test_an_error_in_a_group_of_the_work_is_unwrapped() -> None:
             tasks.create_task(fail())
 
     with pytest.raises(LookupError):
-        await while_present(Caller().receive, work())
+        await while_present(http_scope(), Caller().receive, work())
 
 
 async def test_an_error_that_the_leaving_brings_about_tells_more_than_the_leaving() -> None:
@@ -65,7 +65,7 @@ async def test_an_error_that_the_leaving_brings_about_tells_more_than_the_leavin
             raise LookupError
 
     with pytest.raises(LookupError):
-        await while_present(Caller(GONE).receive, work())
+        await while_present(http_scope(), Caller(GONE).receive, work())
 
 
 async def test_cancelling_from_outside_stays_a_cancellation() -> None:
@@ -76,7 +76,7 @@ async def test_cancelling_from_outside_stays_a_cancellation() -> None:
         await asyncio.Event().wait()
 
     async with asyncio.TaskGroup() as tasks:
-        task = tasks.create_task(while_present(Caller().receive, work()))
+        task = tasks.create_task(while_present(http_scope(), Caller().receive, work()))
         await began.wait()
         task.cancel()
 

@@ -65,7 +65,7 @@ async def test_at_hold_bytes_reading_goes_on_and_above_it_waits_for_the_judge(
             reader=ChatCompletions().open_stream(limits),
             guard=StreamGuard(StreamMode.HOLD),
             judge=judge,
-            sender=Sender(send, trail, 10.0),
+            sender=Sender(send, trail),
             plan=StreamPlan(StreamMode.HOLD, limits, 60.0, 200, []),
             account=account,
             trail=trail,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from typing import Any
 
@@ -149,7 +148,7 @@ def test_an_error_is_said_in_the_words_of_the_dialect() -> None:
 
 async def sent(reply: Reply) -> tuple[Caller, Trail, Sender]:
     caller, trail = Caller(), Trail("id", 0.0)
-    sender = Sender(caller.send, trail, idle=10.0)
+    sender = Sender(caller.send, trail)
     await sender.reply(reply)
     return caller, trail, sender
 
@@ -180,25 +179,17 @@ async def test_the_trail_learns_how_it_ended_but_keeps_a_reason_it_had() -> None
     assert (trail.outcome, trail.code) == (Outcome.REFUSED, "why")
 
     trail = Trail("id", 0.0, code="guardrail_error")
-    await Sender(Caller().send, trail, idle=10.0).reply(blocked(Refusal(403, b""), Verdict()))
+    await Sender(Caller().send, trail).reply(blocked(Refusal(403, b""), Verdict()))
     assert trail.code == "guardrail_error"
 
 
-@pytest.mark.parametrize("error", [OSError, TimeoutError])
+@pytest.mark.parametrize("error", [OSError, TimeoutError, ClientGone])
 async def test_a_caller_whose_connection_fails_is_gone(error: type[Exception]) -> None:
     async def send(_: Message) -> None:
         raise error
 
     with pytest.raises(ClientGone):
-        await Sender(send, Trail("id", 0.0), idle=10.0).write(b"a", more=True)
-
-
-async def test_a_caller_who_does_not_read_is_gone() -> None:
-    async def send(_: Message) -> None:
-        await asyncio.Event().wait()
-
-    with pytest.raises(ClientGone):
-        await Sender(send, Trail("id", 0.0), idle=0.01).begin(200, [])
+        await Sender(send, Trail("id", 0.0)).write(b"a", more=True)
 
 
 def test_a_405_names_the_method_that_would_do() -> None:
