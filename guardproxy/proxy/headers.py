@@ -22,7 +22,7 @@ _FORWARDING = frozenset(
         b"x-forwarded-proto", b"x-forwarded-server", b"x-real-ip", b"via", b"cookie",
     }
 )  # fmt: skip
-_CREDENTIALS = frozenset({b"authorization", b"api-key", b"x-api-key"})
+CREDENTIALS = frozenset({b"authorization", b"api-key", b"x-api-key"})
 _OWN_PREFIX = b"x-guardproxy-"
 
 # An answer's headers leave only if they are known to speak about the answer.
@@ -47,7 +47,7 @@ def for_upstream(headers: Iterable[tuple[bytes, bytes]], api_key: str | None) ->
     headers = list(headers)
     dropped = _HOP_BY_HOP | _REPLACED | _FORWARDING | _named_in_connection(headers)
     if api_key is not None:
-        dropped |= _CREDENTIALS
+        dropped |= CREDENTIALS
     kept = [
         (name, value)
         for name, value in headers
