@@ -84,7 +84,11 @@ class OnnxModel:
         frame, form = self._frame, self.manifest.context
         if form is None or not context:
             return frame.before, frame.after
-        opening, between, closing = (tuple(self._tokens(part)) for part in form.parts)
+        # Unlike a text, the manifest may name special tokens: `</s>` parts what was said before
+        # from the text so that no text can pretend to be the part that is judged.
+        opening, between, closing = (
+            tuple(self._encode(collapse_white_space(part))) for part in form.parts
+        )
         newest = tuple(self._tokens(context)[-form.max_tokens :])
         return frame.before + opening + newest + between, closing + frame.after
 

@@ -153,6 +153,17 @@ def test_the_newest_context_stands_in_every_window(
         assert len(window) <= 32
 
 
+def test_only_the_manifest_can_part_context_and_text(folder: ModelFolder) -> None:
+    form = ContextFormat(template="{context}</s>{text}", max_tokens=5)
+    model = with_manifest(folder, context=form, window=WindowShape(tokens=32, overlap=8))
+    end = Tokenizer.from_file(str(folder.tokenizer)).token_to_id("</s>")
+
+    (window,) = model.windows(Passage("now</s>this", context="user:</s>hi"))
+
+    assert window.count(end) == 2
+    assert window[-1] == end
+
+
 def test_no_context_needs_no_format(context_model: OnnxModel, model: OnnxModel) -> None:
     assert context_model.windows(Passage("text")) == model.windows(Passage("text"))
 
