@@ -18,7 +18,7 @@ from guardproxy.policy.decide import (
     decide_without_scores,
     raise_thresholds,
 )
-from guardproxy.policy.scope import MediaSplit
+from guardproxy.policy.scope import TOOLS, MediaSplit
 from guardproxy.verdict import Direction, GuardrailResult, Scores, Verdict
 
 logger = logging.getLogger(__name__)
@@ -56,10 +56,14 @@ class Classifier(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Guardrails:
-    """The entries that judge one exchange in one direction: the operator's and the caller's."""
+    """The entries that judge one exchange in one direction: the operator's and the caller's.
+
+    `tool_results` are the operator's for what tools return; None if `operator` judges that, too.
+    """
 
     operator: tuple[Guardrail, ...]
     inline: tuple[Guardrail, ...] = ()
+    tool_results: tuple[Guardrail, ...] | None = None
 
     def with_raised(self, partial: Mapping[str, float]) -> Guardrails:
         """The same for text that is not finished."""
@@ -70,8 +74,9 @@ class Guardrails:
     @property
     def want_scores(self) -> bool:
         """Some score can change the verdict, or is reported to the caller."""
+        operator = (*self.operator, *(self.tool_results or ()))
         return any(entry.thresholds for entry in self.inline) or any(
-            threshold < 1 for entry in self.operator for threshold in entry.thresholds.values()
+            threshold < 1 for entry in operator for threshold in entry.thresholds.values()
         )
 
 
@@ -135,12 +140,11 @@ class Guard:
         if not guardrails.want_scores:
             # No results rather than results with a score that nobody measured.
             return Verdict((), (), media.blocked, media.flagged)
-        operator, inline = guardrails.operator, guardrails.inline
         try:
             results, inline_results = await self._decide(texts, guardrails)
         except ClassifierError as error:
-            results = decide_without_scores(operator, error.reason)
-            inline_results = decide_without_scores(inline, error.reason)
+            results = decide_without_scores(_asked(texts, guardrails), error.reason)
+            inline_results = decide_without_scores(guardrails.inline, error.reason)
         return Verdict(results, inline_results, media.blocked, media.flagged)
 
     async def _decide(
@@ -154,7 +158,8 @@ class Guard:
         try:
             scores = await self._classify(texts) if texts else []
             judged = [(part.path, each) for part, each in zip(texts, scores, strict=True)]
-            return decide(guardrails.operator, judged), decide(guardrails.inline, judged)
+            results = _operators(texts, judged, guardrails)
+            return results, decide(guardrails.inline, judged)
         except ClassifierError:
             raise
         except Exception as error:
@@ -184,6 +189,25 @@ class Guard:
         if len(scores) != len(passages):
             raise ClassifierError("the classifier gave another number of scores than of texts")
         return scores
+
+
+def _asked(texts: Sequence[TextPart], guardrails: Guardrails) -> tuple[Guardrail, ...]:
+    """The operator's entries that speak about some of the texts."""
+    if guardrails.tool_results is None or all(part.role not in TOOLS for part in texts):
+        return guardrails.operator
+    return (*guardrails.operator, *guardrails.tool_results)
+
+
+def _operators(
+    texts: Sequence[TextPart], judged: Sequence[tuple[str, Scores]], guardrails: Guardrails
+) -> tuple[GuardrailResult, ...]:
+    """What the operator's entries say, each about its own texts; in the order of `_asked`."""
+    if guardrails.tool_results is None:
+        return decide(guardrails.operator, judged)
+    of_tools = [each for part, each in zip(texts, judged, strict=True) if part.role in TOOLS]
+    others = [each for part, each in zip(texts, judged, strict=True) if part.role not in TOOLS]
+    results = decide(guardrails.operator, others)
+    return (*results, *decide(guardrails.tool_results, of_tools)) if of_tools else results
 
 
 def passages_of(texts: Sequence[TextPart], context_characters: int) -> list[Passage]:

@@ -227,6 +227,39 @@ async def test_a_classifier_without_memory_gets_no_context() -> None:
     assert [passage.context for passage in classifier.asked[0]] == ["", ""]
 
 
+TOOL_RESULT = TextPart(Role.TOOL, "build a bomb", "messages[2].content")
+
+
+async def test_what_tools_return_is_judged_by_its_own_entries() -> None:
+    lax = resolve(
+        (GuardrailConfig(moderation_llm_v2=ModerationV2Config(action=Action.NONE)),),
+        KeywordClassifier().default_thresholds,
+    )
+    entries = Guardrails(guardrails().operator, (), lax)
+    judge = guard(KeywordClassifier())
+
+    from_tool = await judge.check((*TEXTS, TOOL_RESULT), entries, Direction.INPUT)
+    from_user = await judge.check(HARMFUL, entries, Direction.INPUT)
+    inline = Guardrails((), guardrails(inline=True).inline, ())
+
+    assert not from_tool.blocked
+    assert [result.action for result in from_tool.results] == [Action.BLOCK, Action.NONE]
+    assert from_tool.results[1].decisions["dangerous"].path == TOOL_RESULT.path
+    assert from_tool.results[0].decisions["dangerous"].path == TEXTS[0].path
+    assert from_user.blocked
+    assert len(from_user.results) == 1
+    # The caller's entries speak about all texts.
+    assert (await judge.check((TOOL_RESULT,), inline, Direction.INPUT)).blocked
+
+
+async def test_a_failure_is_told_for_the_entries_that_were_asked() -> None:
+    entries = Guardrails((), (), guardrails().operator)
+    judge = guard(None)
+
+    assert (await judge.check((TOOL_RESULT,), entries, Direction.INPUT)).blocked
+    assert not (await judge.check(TEXTS, entries, Direction.INPUT)).blocked
+
+
 class Remembering(KeywordClassifier):
     """Knows the scores of the first text of `TEXTS`."""
 

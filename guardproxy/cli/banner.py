@@ -27,6 +27,7 @@ def banner(
         ("guardproxy", f"{version} on {address}/v1 -> {upstream}"),
         ("policy", f"{policy.label}, {policy.source}, streams: {config.streaming.mode}"),
         *(("input", line) for line in _entries(policy.input)),
+        *(("tools", line) for line in _tool_results(policy)),
         *(("output", line) for line in _entries(policy.output)),
         ("unreadable", ", ".join(f"{kind}: {what}" for kind, what in config.unscannable)),
         ("model", f"{model.name} {model.version}, sha256 {model.checksum[:_CHECKSUM_DIGITS]}"),
@@ -35,8 +36,11 @@ def banner(
         ("served", f"POST {', '.join(MODERATION_PATHS)}"),
         ("refused", f"everything else, e.g. {', '.join(list(NOT_COVERED)[:4])}"),
     ]
-    if config.exempt_roles:
-        rows.insert(4, ("not judged", f"roles {', '.join(config.exempt_roles)}"))
+    exempt = [f"roles {', '.join(config.exempt_roles)}"] if config.exempt_roles else []
+    if config.exempt_sha256:
+        exempt.append(f"texts by sha256: {len(config.exempt_sha256)}")
+    if exempt:
+        rows.insert(4, ("not judged", "; ".join(exempt)))
     return "\n".join(_wrapped(f"{name:<10} {text}") for name, text in rows)
 
 
@@ -48,6 +52,11 @@ def _wrapped(line: str) -> str:
         break_long_words=False,
         break_on_hyphens=False,
     )
+
+
+def _tool_results(policy: ActivePolicy) -> Iterator[str]:
+    """What tools return, where the policy has entries of its own for it."""
+    return _entries(policy.tool_results) if policy.tool_results is not None else iter(())
 
 
 def _entries(guardrails: Sequence[Guardrail]) -> Iterator[str]:

@@ -11,6 +11,7 @@ from typing import BinaryIO, NoReturn
 
 import click
 
+from guardproxy.cli import policy_hash
 from guardproxy.cli.options import settings_options
 from guardproxy.errors import GuardproxyError, PolicyError, RequestError
 from guardproxy.policy.load import (
@@ -73,7 +74,10 @@ def _check(name: str) -> bool:
 
 def _guards(loaded: LoadedPolicy) -> str:
     config = loaded.config
-    return f"{_entries(config.input)} for requests, {_entries(config.output)} for answers"
+    tools = config.tool_results
+    results = "" if tools is None else f"{_entries(tools)} for tool results, "
+    requests, answers = _entries(config.input), _entries(config.output)
+    return f"{requests} for requests, {results}{answers} for answers"
 
 
 def _entries(entries: Sequence[object]) -> str:
@@ -188,6 +192,32 @@ def explain_command(
     except GuardproxyError as error:
         _refuse(error)
     raise SystemExit(code)
+
+
+@policy.command("hash", short_help="Print what `exempt_sha256` names a text by.")
+@click.option("--text", metavar="TEXT", help="a text, exactly as the request will hold it")
+@click.option(
+    "--request",
+    "body",
+    metavar="FILE",
+    type=click.File("rb"),
+    help="the body of a chat completions request: every text in it; - is stdin",
+)
+def hash_command(text: str | None, body: BinaryIO | None) -> None:
+    r"""Print the SHA-256 of texts, as a list for `exempt_sha256` of a policy. No text is shown.
+
+    \b
+    Examples:
+      guardproxy policy hash --text "You are a helpful agent."
+      guardproxy policy hash --request request.json
+    """
+    given = text if body is None else body
+    if given is None or (text is not None and body is not None):
+        raise click.UsageError("give either --text TEXT or --request FILE")
+    try:
+        policy_hash.run(given)
+    except GuardproxyError as error:
+        _refuse(error)
 
 
 class _UnusableError(click.ClickException):

@@ -121,15 +121,18 @@ async def _report(
 ) -> Report:
     async with build_classifier(settings) as classifier:
         inline = resolve(read_inline(said.guardrails), classifier.default_thresholds)
-        operator = policy.input if direction is Direction.INPUT else policy.output
+        asked = direction is Direction.INPUT
+        operator = policy.input if asked else policy.output
+        tools = (policy.tool_results or ()) if asked else ()
+        entries = Guardrails(operator, inline, policy.tool_results if asked else None)
         guard = Guard(classifier, deadline=PATIENCE_SECONDS, observer=Observers())
-        selection = select(said.texts, policy.config, direction)
+        selection = select(said.texts, policy.config, direction, inline=bool(inline))
         media = split_media(said.media, policy.config)
-        verdict = await guard.check(
-            selection.judged, Guardrails(operator, inline), direction, media=media
-        )
+        verdict = await guard.check(selection.judged, entries, direction, media=media)
+    of_tools = verdict.results[len(operator) :]
     rows = (
-        *explain(direction, operator, verdict.results),
+        *explain(direction, operator, verdict.results[: len(operator)]),
+        *(explain("tool_results", tools, of_tools) if of_tools else ()),
         *explain("guardrails", inline, verdict.inline),
         *explain_media(media),
     )
@@ -157,7 +160,7 @@ def _show(report: Report) -> None:
     if not report.rows:
         console.print(f"The policy has no entries for the {report.direction}.")
     if report.exempt_characters:
-        console.print(f"Not judged, of exempt roles: {report.exempt_characters} characters.")
+        console.print(f"Not judged, as the policy says: {report.exempt_characters} characters.")
     console.print(Text(_conclusion(report), style="bold"))
 
 

@@ -23,6 +23,8 @@ class ActivePolicy:
     source: str
     input: tuple[Guardrail, ...]
     output: tuple[Guardrail, ...]
+    tool_results: tuple[Guardrail, ...] | None = None
+    """None where `input` judges them, too."""
 
     @property
     def label(self) -> str:
@@ -31,12 +33,16 @@ class ActivePolicy:
 
     @property
     def uses_v1(self) -> bool:
-        return any(guardrail.version == 1 for guardrail in (*self.input, *self.output))
+        return any(guardrail.version == 1 for guardrail in self._all)
 
     @property
     def blocks_on_error(self) -> bool:
         """Some entry would rather have no answer than one that nobody judged."""
-        return any(guardrail.block_on_error for guardrail in (*self.input, *self.output))
+        return any(guardrail.block_on_error for guardrail in self._all)
+
+    @property
+    def _all(self) -> tuple[Guardrail, ...]:
+        return (*self.input, *(self.tool_results or ()), *self.output)
 
 
 def activate(loaded: LoadedPolicy, defaults: Mapping[str, float]) -> ActivePolicy:
@@ -45,12 +51,14 @@ def activate(loaded: LoadedPolicy, defaults: Mapping[str, float]) -> ActivePolic
     Raises:
         PolicyError: a category that the policy evaluates has no threshold.
     """
+    tool_results = loaded.config.tool_results
     return ActivePolicy(
         config=loaded.config,
         version=loaded.version,
         source=loaded.source,
         input=resolve(loaded.config.input, defaults),
         output=resolve(loaded.config.output, defaults),
+        tool_results=None if tool_results is None else resolve(tool_results, defaults),
     )
 
 

@@ -40,6 +40,12 @@ def _v2_category(name: str) -> str:
     raise ValueError(f"is not a category; these are {', '.join(V2_CATEGORIES)}")
 
 
+def _plain_digest(digest: str) -> str:
+    return digest.lower()
+
+
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-fA-F]{64}$"), AfterValidator(_plain_digest)]
+
 V1Category = Annotated[str, AfterValidator(_v1_category)]
 V2Category = Annotated[str, AfterValidator(_v2_category)]
 
@@ -197,6 +203,10 @@ def _own_text(role: Role) -> Role:
     return role
 
 
+SCOPES = ("input", "tool_results", "output")
+"""Keys of a policy that hold guardrail entries."""
+
+
 class PolicyConfig(_Strict):
     """A policy file."""
 
@@ -209,6 +219,10 @@ class PolicyConfig(_Strict):
     list leaves requests unjudged."""
     output: list[GuardrailConfig]
     """Guardrail entries for answers. An empty list leaves answers unjudged."""
+    tool_results: list[GuardrailConfig] | None = None
+    """Guardrail entries for what tools and functions return, in place of `input`. If left out, it
+    is judged by `input`; an empty list leaves it unjudged. Whoever may send such a message is
+    judged by these entries."""
     streaming: StreamingConfig = StreamingConfig()
     """How streamed answers are guarded."""
     inline: InlineHandling = Field(default=InlineHandling.ADD, strict=False)
@@ -221,6 +235,10 @@ class PolicyConfig(_Strict):
     )
     """Roles whose text is not judged in requests, because only the operator writes it: `system`,
     `developer`, `definition`. Whoever may send such a role is then not judged at all."""
+    exempt_sha256: list[Sha256] = Field(default_factory=list)
+    """SHA-256 of texts that are not judged in requests, whatever their role: what an agent's
+    framework writes around the words of its users. `guardproxy policy hash FILE` prints them. A
+    text that differs in one character is judged."""
     allow_stored_state: bool = False
     """Let requests refer to text that is stored upstream: `previous_response_id`, `conversation`,
     stored prompts and items of the Responses API. It was judged only if it came this way."""
@@ -231,6 +249,6 @@ class PolicyConfig(_Strict):
 
     @model_validator(mode="after")
     def _guards_something(self) -> PolicyConfig:
-        if not self.input and not self.output:
+        if not (self.input or self.output or self.tool_results):
             raise ValueError("guards nothing: input and output are both empty")
         return self

@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 import yaml
 
-from guardproxy.policy.config import ModerationV1Config, ModerationV2Config
+from guardproxy.policy.config import SCOPES, ModerationV1Config, ModerationV2Config
 from guardproxy.policy.load import load_policy_text
 
 _V1, _V2 = "moderation_llm_v1", "moderation_llm_v2"
@@ -52,8 +52,9 @@ def migrate(text: str, source: str, *, with_jailbreaking: bool = False) -> Migra
     load_policy_text(text, source)
     editor = _Editor(text, source, with_jailbreaking=with_jailbreaking)
     policy = _members(yaml.compose(text, Loader=yaml.SafeLoader))
-    for direction in ("input", "output"):
-        for entry in policy[direction][1].value:
+    for scope in SCOPES:
+        entries = policy.get(scope, (None, None))[1]
+        for entry in entries.value if isinstance(entries, yaml.SequenceNode) else ():
             editor.migrate_entry(_members(entry))
     if editor.edits:
         editor.check_streaming(_members(policy.get("streaming", (None, None))[1]))

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from guardproxy.policy.config import (
+    SCOPES,
     GuardrailConfig,
     Limits,
     ModerationV1Config,
@@ -100,9 +101,9 @@ def warnings_about(config: PolicyConfig) -> Iterator[Problem]:
 
 
 def _entries(config: PolicyConfig) -> Iterator[tuple[Loc, GuardrailConfig]]:
-    for direction, entries in (("input", config.input), ("output", config.output)):
-        for index, entry in enumerate(entries):
-            yield (direction, index), entry
+    for name in SCOPES:
+        for index, entry in enumerate(getattr(config, name) or ()):
+            yield (name, index), entry
 
 
 def _versions(

@@ -8,6 +8,7 @@ with a space (`build a` + `bomb`). Pieces of one encoded text are joined whateve
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -38,19 +39,25 @@ BESIDE = ".*"
 # A piece of something encoded: no word is as long.
 _ENCODED = re.compile(r"(?<![A-Za-z0-9+/_=-])[A-Za-z0-9+/_=-]{24,}+")
 _LEAST_CODE = 24
+TOOLS = frozenset({Role.TOOL, Role.FUNCTION})
+"""Who a policy's `tool_results` is about."""
 _UNTRUSTED = frozenset({Role.USER, Role.TOOL, Role.FUNCTION, Role.UNKNOWN})
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What is judged; `exempt_characters` counts what is not, because the policy exempts its role.
+    """What is judged, and what is not, because the policy exempts its role or its hash.
 
     A joined text's path names the first and the last of what was joined
     (`messages[1].content..messages[5].content`).
     """
 
     judged: tuple[TextPart, ...]
-    exempt_characters: int = 0
+    exempt: tuple[TextPart, ...] = ()
+
+    @property
+    def exempt_characters(self) -> int:
+        return sum(len(part.text) for part in self.exempt)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,20 +72,56 @@ class MediaSplit:
 _NO_MEDIA = MediaSplit()
 
 
-def select(texts: Sequence[TextPart], config: PolicyConfig, direction: Direction) -> Selection:
+def select(
+    texts: Sequence[TextPart],
+    config: PolicyConfig,
+    direction: Direction,
+    *,
+    inline: bool = False,
+) -> Selection:
     """The texts to judge: each alone, and after them those that only show when joined, each once.
 
-    On input without the exempt roles. The work is linear in the characters of `texts`.
+    On input without the exempt ones. The work is linear in the characters of `texts`.
+
+    Args:
+        texts: in the order they were said.
+        config: the policy.
+        direction: of the body they stand in.
+        inline: the caller's own entries judge as well: all that is not exempt.
     """
-    exempt = config.exempt_roles if direction is Direction.INPUT else ()
-    judged = [part for part in texts if part.role not in exempt]
-    skipped = sum(len(part.text) for part in texts if part.role in exempt)
+    exempt: list[TextPart] = []
+    judged = list(texts)
+    roles = {*config.exempt_roles} | (TOOLS if config.tool_results == [] and not inline else set())
+    if direction is Direction.INPUT and (roles or config.exempt_sha256):
+        judged = []
+        for part in texts:
+            skip = part.role in roles or _has_hash(part, config.exempt_sha256)
+            (exempt if skip else judged).append(part)
     contents = _contents(judged)
     candidates = [*_joined_parts(contents)] if len(contents) > 1 else []
     if direction is Direction.INPUT and len(contents) > 1:
-        candidates += _joined_fragments(contents)
-        candidates += _joined_codes(contents)
-    return Selection((*judged, *_new(candidates, judged)), skipped)
+        for together in _scopes(contents, apart=config.tool_results is not None):
+            candidates += _joined_fragments(together)
+            candidates += _joined_codes(together)
+    return Selection((*judged, *_new(candidates, judged)), tuple(exempt))
+
+
+def _scopes(contents: list[_Content], *, apart: bool) -> Iterator[list[_Content]]:
+    """What is judged by the same entries, and so can be judged as one text."""
+    if not apart:
+        yield contents
+        return
+    for of_tools in (False, True):
+        yield [each for each in contents if (each.part.role in TOOLS) is of_tools]
+
+
+def digest(text: str) -> str:
+    """What `exempt_sha256` names a text by: the SHA-256 of its UTF-8, in hex."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _has_hash(part: TextPart, digests: Sequence[str]) -> bool:
+    return bool(digests) and digest(part.text) in digests
 
 
 def split_media(media: Iterable[MediaPart], config: PolicyConfig) -> MediaSplit:

@@ -26,6 +26,7 @@ from guardproxy.proxy import headers as wire
 from guardproxy.proxy import responses
 from guardproxy.proxy.body import check_json, read_body
 from guardproxy.proxy.budget import ByteAccount, ByteBudget
+from guardproxy.proxy.header_texts import texts_in
 from guardproxy.proxy.presence import while_present
 from guardproxy.proxy.relay import StreamPlan, StreamRelay
 from guardproxy.proxy.responses import Reply, Sender
@@ -110,6 +111,8 @@ class GuardedExchange:
         self._dialect = dialect
         self._services = services
         self._sender = Sender(send, trail)
+        self._exempt: frozenset[str] = frozenset()
+        """Texts of the request that the policy exempts: an answer may repeat them."""
         trail.policy = self.policy.label
         trail.render = dialect.error_body
         trail.deprecated = self.policy.uses_v1
@@ -121,21 +124,34 @@ class GuardedExchange:
         asked = self._dialect.read_request(body, self.policy.config.limits)
         self._check_stored(asked)
         inline = self._inline(asked)
-        texts = (*asked.texts, *_texts_of(query))
-        verdict = await self._check_input(texts, asked, Guardrails(self.policy.input, inline))
+        headers = wire.for_upstream(self.headers, self._services.upstream_key)
+        texts = (*asked.texts, *_texts_of(query), *texts_in(headers))
+        entries = Guardrails(self.policy.input, inline, self.policy.tool_results)
+        verdict = await self._check_input(texts, asked, entries)
         if verdict.blocked:
             await self._sender.reply(
                 responses.blocked(self._dialect.refusal(verdict), verdict, unsent=True)
             )
             return
-        headers = wire.for_upstream(self.headers, self._services.upstream_key)
         onward = self._onward(asked)
         async with self._services.upstream.send(method, path, query, headers, onward) as answer:
             _check_charset(answer)
+            if await self._refuses_head(answer):
+                return
             if self._dialect.is_stream(answer.content_type):
                 await self._relay(answer)
             else:
                 await self._answer(answer, verdict, account)
+
+    async def _refuses_head(self, answer: UpstreamAnswer) -> bool:
+        """Judges the texts of an answer's headers, if there are any; a stream's leave first."""
+        texts = texts_in(wire.for_client(answer.headers))
+        if not texts:
+            return False
+        verdict = await self._check(texts, Guardrails(self.policy.output), Direction.OUTPUT, ())
+        if verdict.blocked:
+            await self._sender.reply(responses.blocked(self._dialect.refusal(verdict), verdict))
+        return verdict.blocked
 
     def _check_stored(self, asked: Asked) -> None:
         """Refuses what the model would read besides the body, unless the policy allows it."""
@@ -178,7 +194,10 @@ class GuardedExchange:
     async def _check_input(
         self, texts: Sequence[TextPart], asked: Asked, guardrails: Guardrails
     ) -> Verdict:
-        selection = select(texts, self.policy.config, Direction.INPUT)
+        selection = select(
+            texts, self.policy.config, Direction.INPUT, inline=bool(guardrails.inline)
+        )
+        self._exempt = frozenset(part.text for part in selection.exempt)
         return await self._check(
             selection.judged,
             guardrails,
@@ -213,7 +232,7 @@ class GuardedExchange:
         answered = self._dialect.read_answer(body, limits)
         events = read_unlabelled(self._dialect, body, limits)
         verdict = await self._check(
-            (*answered.texts, *events.texts),
+            [part for part in (*answered.texts, *events.texts) if part.text not in self._exempt],
             Guardrails(self.policy.output),
             Direction.OUTPUT,
             (*answered.media, *events.media),
@@ -258,6 +277,7 @@ class GuardedExchange:
             ),
             account=account,
             trail=self.trail,
+            exempt=self._exempt,
         )
 
     async def _judge(self, question: Question) -> Verdict:

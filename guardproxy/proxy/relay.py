@@ -7,7 +7,7 @@ releases, `_keep_alive` speaks up when nothing may leave for long. Whoever sends
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 
 from guardproxy.dialects.base import StreamReader
@@ -49,6 +49,7 @@ class StreamRelay:
         plan: see `StreamPlan`.
         account: pays for what is held.
         trail: learns how it ended.
+        exempt: texts of the request that the policy exempts; said again, they still are.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class StreamRelay:
         plan: StreamPlan,
         account: ByteAccount,
         trail: Trail,
+        exempt: Collection[str] = (),
     ) -> None:
         self._answer = answer
         self._reader = reader
@@ -71,6 +73,7 @@ class StreamRelay:
         self._plan = plan
         self._account = account
         self._trail = trail
+        self._exempt = exempt
         self._finished: set[int] = set()
         self._changed = asyncio.Event()
         self._settled = asyncio.Event()
@@ -147,7 +150,11 @@ class StreamRelay:
     def _hold(self, event: ServerSentEvent) -> bool:
         """Hands one event to the guard; whether it is the last."""
         read = self._reader.read(event)
-        pieces = [(piece.channel, piece.text) for piece in read.pieces]
+        pieces = [
+            (piece.channel, piece.text)
+            for piece in read.pieces
+            if not self._exempt or piece.text.removesuffix("\n") not in self._exempt
+        ]
         # Nobody waits for the LF of a CRLF that ends the last event, so it is put there.
         cut = read.last and event.raw.endswith(b"\n\r")
         raw = event.raw + b"\n" if cut else event.raw

@@ -57,7 +57,9 @@ input:
       custom_category_thresholds: {pii: 0.25, health: 1}
       ignore_other_categories: true
 output: []
+tool_results: [{moderation_llm_v2: {custom_category_thresholds: {jailbreaking: 0.5}}}]
 exempt_roles: [system]
+exempt_sha256: [9c0d294c05fc1d88d698034609bb81c0c69196327594e4c69d2915c80fd9850c]
 passthrough: [{path: /v1/rerank, methods: [POST]}]
 """
 
@@ -67,7 +69,8 @@ def test_thresholds_what_is_off_what_is_exempt_and_what_passes_are_told() -> Non
 
     assert "action block, blocks on error: pii 0.25 (off: health)" in line(lines, "input")
     assert "nothing is judged" in line(lines, "output")
-    assert "roles system" in line(lines, "not judged")
+    assert "roles system; texts by sha256: 1" in line(lines, "not judged")
+    assert "action none, passes on error" in line(lines, "tools")
     assert "POST /v1/rerank (as raw text)" in line(lines, "guarded")
     assert "image: flag, audio: block, file: block" in line(lines, "unreadable")
 

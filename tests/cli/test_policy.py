@@ -166,6 +166,6 @@ def test_migrate_leaves_the_file_whole_when_writing_fails(
 
 
 def test_every_command_has_help() -> None:
-    assert set(policy.commands) == {"check", "explain", "list", "migrate", "schema"}
+    assert set(policy.commands) == {"check", "explain", "hash", "list", "migrate", "schema"}
     for name in policy.commands:
         assert guardproxy(name, "--help").exit_code == 0

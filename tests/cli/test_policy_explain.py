@@ -111,7 +111,7 @@ def test_explain_says_what_is_not_judged(tmp_path: Path) -> None:
 
     assert result.exit_code == 0
     assert "The policy has no entries for the input." in result.stdout
-    assert "Not judged, of exempt roles: 7 characters." in result.stdout
+    assert "Not judged, as the policy says: 7 characters." in result.stdout
     assert result.stderr == "Note: the policy ignores the guardrails of the request\n"
 
 

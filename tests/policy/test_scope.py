@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 from collections.abc import Callable
 from typing import Any
 
@@ -198,6 +199,47 @@ def test_exempt_roles_are_left_out_on_input_and_counted() -> None:
     assert on_input.exempt_characters == 7
     assert [part.text for part in on_output.judged] == ["be nice", "hello"]
     assert on_output.exempt_characters == 0
+
+
+def test_a_text_is_exempt_by_its_hash_whole_and_to_the_character() -> None:
+    texts = messages("You are an agent.", "You are an agent. Kill.", "you are an agent.")
+    known = hashlib.sha256(b"You are an agent.").hexdigest()
+
+    for name in (known, known.upper()):
+        selection = select(texts, policy(exempt_sha256=[name]), Direction.INPUT)
+
+        assert texts[0] not in selection.judged
+        assert set(texts[1:]) <= set(selection.judged)
+        # Nor is it joined with what stands beside it.
+        assert not any("You are an agent.you" in part.text for part in selection.judged)
+        assert selection.exempt == (texts[0],)
+    assert len(select(texts, policy(exempt_sha256=[known]), Direction.OUTPUT).exempt) == 0
+
+
+def test_unjudged_tool_results_are_left_out_unless_the_callers_entries_judge() -> None:
+    texts = messages("ask", "the page says", roles=(Role.USER, Role.TOOL))
+    config = policy(tool_results=[])
+
+    alone = select(texts, config, Direction.INPUT)
+    inline = select(texts, config, Direction.INPUT, inline=True)
+
+    assert [part.text for part in alone.judged] == ["ask"]
+    assert alone.exempt_characters == len("the page says")
+    assert inline.judged[:2] == tuple(texts)
+
+
+def test_tool_results_of_their_own_are_joined_among_themselves() -> None:
+    roles = (Role.USER, Role.TOOL)
+    texts = messages("kil", "bo", "ling", "mb", roles=roles)
+    judged = select(texts, policy(tool_results=[{"moderation_llm_v2": {}}]), Direction.INPUT).judged
+
+    joined_texts = {(part.role, part.text) for part in judged[len(texts) :]}
+    assert joined_texts == {
+        (Role.USER, "killing"), (Role.USER, "kil ling"), (Role.TOOL, "bomb"), (Role.TOOL, "bo mb"),
+    }  # fmt: skip
+    assert "kilboling" in {
+        part.text[:9] for part in select(texts, policy(), Direction.INPUT).judged
+    }
 
 
 @pytest.mark.parametrize(

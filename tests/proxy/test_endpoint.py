@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from guardproxy.policy.scope import digest
 from tests.e2e.conftest import Proxy, proxying
 from tests.fakes import KeywordClassifier
 from tests.servers import (
@@ -20,6 +21,7 @@ from tests.servers import (
     ask,
     connect,
     delta,
+    event,
     policy_file,
     post,
     request_bytes,
@@ -96,6 +98,57 @@ def test_a_callers_guardrails_add_to_the_policy(proxy: Proxy, api: ScriptedUpstr
     assert proxy.ask("a mild word", guardrails=STRICT).status == 403
     assert proxy.ask("build a bomb", guardrails=STRICT).status == 403
     assert proxy.ask("hello", guardrails=[{"moderation_llm_v2": {"action": "none"}}]).status == 200
+
+
+SCAFFOLD = "You are an agent that may build a bomb in a game."
+TOOLS_POLICY = f"""
+name: tools-test
+input:
+  - moderation_llm_v2: {{action: block}}
+tool_results:
+  - moderation_llm_v2: {{action: none}}
+output:
+  - moderation_llm_v2: {{action: block}}
+exempt_sha256: [{digest(SCAFFOLD)}]
+"""
+
+
+@pytest.fixture(scope="module")
+def agent(api: ScriptedUpstream, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
+    policy = policy_file(tmp_path_factory.mktemp("tools"), TOOLS_POLICY)
+    with proxying(api, classifier=KeywordClassifier(WORDS), policy=policy) as proxy:
+        yield proxy
+
+
+def test_tool_results_and_scaffolding_have_rules_of_their_own(
+    agent: Proxy, api: ScriptedUpstream
+) -> None:
+    api.says(said("It is sunny."))
+    result = {"role": "tool", "tool_call_id": "c", "content": "how they build a bomb"}
+
+    assert agent.ask(messages=[{"role": "user", "content": "Read it."}, result]).status == 200
+    # The caller's own entries judge all texts.
+    assert agent.ask(messages=[result], guardrails=STRICT).status == 403
+    assert agent.ask(messages=[result | {"role": "user"}]).status == 403
+    assert agent.ask(messages=[{"role": "user", "content": SCAFFOLD}]).status == 200
+    assert agent.ask(messages=[{"role": "user", "content": SCAFFOLD + " Now."}]).status == 403
+
+
+def test_an_answer_may_repeat_what_is_exempt_and_nothing_else(
+    agent: Proxy, api: ScriptedUpstream
+) -> None:
+    body = {"model": "m", "instructions": SCAFFOLD, "input": "hello"}
+    answer = {"id": "r", "object": "response", "output": [], "instructions": SCAFFOLD}
+    created = {"type": "response.created", "sequence_number": 0, "response": answer}
+    done = {**created, "type": "response.completed", "sequence_number": 1}
+
+    for said_back, status in ((SCAFFOLD, 200), (SCAFFOLD + " Go.", 403)):
+        answer["instructions"] = said_back
+        api.says(answer)
+        assert post(agent.url, json.dumps(body).encode(), target="/v1/responses").status == status
+        api.streams(event(created), event(done))
+        streamed = json.dumps(body | {"stream": True}).encode()
+        assert post(agent.url, streamed, target="/v1/responses").status == status
 
 
 def test_a_callers_guardrails_speak_about_the_input_alone(
