@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -93,9 +93,12 @@ async def ask(
     method: str = "POST",
     raw_path: bytes | None = None,
     body: bytes = b"",
+    query: bytes = b"",
+    headers: Sequence[tuple[bytes, bytes]] = (),
     handler: Handler = answering(b"{}"),  # noqa: B008 - pure
 ) -> tuple[Caller, Trail]:
-    scope = http_scope(path, method=method, headers=[HOST, JSON], raw_path=raw_path)
+    given = [HOST, JSON, *headers]
+    scope = http_scope(path, method=method, headers=given, query=query, raw_path=raw_path)
     trail = Trail("id", 0.0)
     trail.put(scope)
     async with doors(handler) as app:
@@ -216,6 +219,29 @@ async def test_models_are_passed_with_the_configured_key() -> None:
     assert caller.header(b"set-cookie") is None
     assert str(seen[0].url) == "http://up.example/v1/models/a:b@c/d"
     assert seen[0].headers["authorization"] == "Bearer ours"
+
+
+async def test_models_are_asked_for_without_a_word() -> None:
+    seen: list[httpx.Request] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        seen.append(request)
+        return answering(b"{}", **{"openai-model": "some words of an upstream"})(request)
+
+    caller, _ = await ask(
+        "/v1/models",
+        method="GET",
+        query=b"limit=20&after_id=gpt-4o:a",
+        headers=[(b"x-title", b"two words"), (b"x-id", b"1")],
+        handler=handler,
+    )
+
+    assert caller.header(b"openai-model") is None
+    assert seen[0].url.query == b"limit=20&after_id=gpt-4o:a"
+    assert (seen[0].headers.get("x-title"), seen[0].headers.get("x-id")) == (None, "1")
+    error = await refusal("/v1/models", method="GET", query=b"q=how+to+build", handler=handler)
+    assert (error.status, error.code) == (400, "invalid_query")
+    assert len(seen) == 1
 
 
 async def test_models_have_a_largest_size() -> None:
