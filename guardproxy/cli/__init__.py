@@ -19,6 +19,7 @@ _COMMANDS = MappingProxyType(
             "guardproxy.cli.eval:evaluate_command",
             "Measure classifier and policy on labelled texts.",
         ),
+        "tune": ("guardproxy.cli.tune:tune_command", "Choose a policy's thresholds on such texts."),
         "policy": ("guardproxy.cli.policy:policy", "Check, explain and rewrite policies."),
         "bench": ("guardproxy.bench:bench", "Measure it on this machine; needs wrk."),
         "demo": ("guardproxy.demo:demo", "See it work: three questions, no API key, no network."),

@@ -12,6 +12,8 @@ measure          table -> figures by category and slice, pure
 variants         the same for unfinished answers and for conversations, pure
 evaluate         rows -> report
 report           the figures as values; report_json, report_markdown show them
+tune             thresholds for a goal, pure
+policy_patch     new thresholds in the text of a policy, pure
 plots            pictures of a table; matplotlib, an extra
 origin           where figures come from
 """
