@@ -154,6 +154,7 @@ class Application:
             async with (
                 build_classifier(settings, folder=folder, observer=metrics.classifier) as embedded,
                 _watching(store, settings),
+                metrics.loop_lag.measured(metrics.traffic.flush),
             ):
                 judge = self._classifier or embedded
                 services = Services(
@@ -181,6 +182,7 @@ class Application:
                 )
                 yield _gated(entrances, services, observer, admission, settings)
         finally:
+            metrics.traffic.flush()
             await upstream.aclose()
 
 

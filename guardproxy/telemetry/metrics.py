@@ -22,6 +22,7 @@ from prometheus_client import (
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
+from guardproxy.telemetry.loop_lag import LoopLag
 from guardproxy.telemetry.traffic import TrafficMetrics
 
 MULTIPROCESS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
@@ -182,6 +183,7 @@ class Metrics:
     traffic: TrafficMetrics
     classifier: ClassifierMetrics
     process: ProcessMetrics
+    loop_lag: LoopLag
 
     @classmethod
     def create(cls, *, version: str) -> Metrics:
@@ -196,6 +198,7 @@ class Metrics:
             TrafficMetrics(registry),
             ClassifierMetrics(registry),
             ProcessMetrics(registry, version=version),
+            LoopLag(registry),
         )
 
     def render(self, accept: str = "") -> tuple[bytes, str]:
@@ -204,6 +207,7 @@ class Metrics:
         folder = os.environ.get(MULTIPROCESS_VARIABLE)
         if folder is None:
             return encode(self.registry), content_type
+        self.traffic.flush()
         _forget_ended_processes(Path(folder))
         shared = CollectorRegistry()
         MultiProcessCollector(shared, folder)  # type: ignore[no-untyped-call] # theirs has no types
