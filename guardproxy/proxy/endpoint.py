@@ -26,6 +26,7 @@ from guardproxy.proxy import headers as wire
 from guardproxy.proxy import responses
 from guardproxy.proxy.body import check_json, read_body
 from guardproxy.proxy.budget import ByteAccount, ByteBudget
+from guardproxy.proxy.echoes import is_echo
 from guardproxy.proxy.header_texts import texts_in
 from guardproxy.proxy.presence import while_present
 from guardproxy.proxy.relay import StreamPlan, StreamRelay
@@ -112,7 +113,7 @@ class GuardedExchange:
         self._services = services
         self._sender = Sender(send, trail)
         self._exempt: frozenset[str] = frozenset()
-        """Texts of the request that the policy exempts: an answer may repeat them."""
+        """Texts of the request that the policy exempts: see `is_echo`."""
         trail.policy = self.policy.label
         trail.render = dialect.error_body
         trail.deprecated = self.policy.uses_v1
@@ -232,7 +233,11 @@ class GuardedExchange:
         answered = self._dialect.read_answer(body, limits)
         events = read_unlabelled(self._dialect, body, limits)
         verdict = await self._check(
-            [part for part in (*answered.texts, *events.texts) if part.text not in self._exempt],
+            [
+                part
+                for part in (*answered.texts, *events.texts)
+                if not is_echo(part.path, part.text, self._exempt)
+            ],
             Guardrails(self.policy.output),
             Direction.OUTPUT,
             (*answered.media, *events.media),

@@ -15,6 +15,7 @@ from guardproxy.errors import OverloadedError, StreamError, UpstreamError
 from guardproxy.events import Outcome
 from guardproxy.policy.config import Limits
 from guardproxy.proxy.budget import ByteAccount
+from guardproxy.proxy.echoes import is_echo
 from guardproxy.proxy.headers import Headers
 from guardproxy.proxy.responses import Sender
 from guardproxy.proxy.trail import Trail
@@ -49,7 +50,7 @@ class StreamRelay:
         plan: see `StreamPlan`.
         account: pays for what is held.
         trail: learns how it ended.
-        exempt: texts of the request that the policy exempts; said again, they still are.
+        exempt: texts of the request that the policy exempts; see `is_echo`.
     """
 
     def __init__(
@@ -153,7 +154,7 @@ class StreamRelay:
         pieces = [
             (piece.channel, piece.text)
             for piece in read.pieces
-            if not self._exempt or piece.text.removesuffix("\n") not in self._exempt
+            if not (self._exempt and is_echo(piece.channel, piece.text, self._exempt))
         ]
         # Nobody waits for the LF of a CRLF that ends the last event, so it is put there.
         cut = read.last and event.raw.endswith(b"\n\r")

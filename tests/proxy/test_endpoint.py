@@ -109,7 +109,7 @@ tool_results:
   - moderation_llm_v2: {{action: none}}
 output:
   - moderation_llm_v2: {{action: block}}
-exempt_sha256: [{digest(SCAFFOLD)}]
+exempt_sha256: [{digest(SCAFFOLD)}, {digest("om")}]
 """
 
 
@@ -149,6 +149,18 @@ def test_an_answer_may_repeat_what_is_exempt_and_nothing_else(
         api.streams(event(created), event(done))
         streamed = json.dumps(body | {"stream": True}).encode()
         assert post(agent.url, streamed, target="/v1/responses").status == status
+
+
+def test_what_a_model_says_is_judged_even_if_it_is_exempt_in_the_request(
+    agent: Proxy, api: ScriptedUpstream
+) -> None:
+    exempt = [{"role": "user", "content": SCAFFOLD}]
+
+    api.says(said(SCAFFOLD))
+    assert agent.ask(messages=exempt).status == 403
+    # A piece of it, too: without it nothing would be found in the rest.
+    api.streams(delta("a b"), delta("om"), delta("b"), DONE)
+    assert agent.ask(messages=[{"role": "user", "content": "om"}]).status == 403
 
 
 def test_a_callers_guardrails_speak_about_the_input_alone(
