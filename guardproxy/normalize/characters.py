@@ -11,6 +11,7 @@ import unicodedata
 
 from guardproxy.normalize import lookalikes
 
+_BEYOND = re.compile("[\U00010000-\U0010ffff]")
 # Tags hide text, but for flags as Scotland's: a black flag, a region's code, a final tag.
 _TAGS = re.compile(
     "(\U0001f3f4[\U000e0061-\U000e007a]{2}[\U000e0030-\U000e0039\U000e0061-\U000e007a]{1,4}"
@@ -33,7 +34,6 @@ _INVISIBLE = re.compile(
     "\U0001d173-\U0001d17a\U000e0000-\U000e001f\U000e0080-\U000e0fff]"
 )
 _CONTROL = re.compile("[\x00-\x08\x0e-\x1f\x7f]")
-_BLANK = str.maketrans("\u2800", " ")
 # Letters set apart by blanks that nobody types; plain spaces are then the gaps between words.
 _APART = re.compile(
     "(?<![^\\W_])[^\\W\\d_](?:[\u00a0\u2000-\u200a\u202f\u205f\u2800][^\\W\\d_]){2,}+(?![^\\W_])"
@@ -45,6 +45,9 @@ _MARKED = re.compile(f"[^{_MARKS}][{_MARKS}]")
 _PILE = re.compile(f"[{_MARKS}]{{2}}")
 _OVERLAY = re.compile("[\u0334-\u0338\u20d2\u20d3\u20e5\u20e6]")
 _WORD = re.compile(f"(?:[^\\W\\d_][{_MARKS}]*)+")
+
+# Two letters that may carry a mark, and no mark by itself: nothing piles up there.
+_FEW_ACCENTS = re.compile(f"[A-Za-z]*+(?:[^\x00-\x7f{_MARKS}][A-Za-z]*+){{0,2}}+")
 
 _REGIONAL = re.compile("[\U0001f1e6-\U0001f1ff]+")
 _FLAGS = frozenset(re.findall("..", lookalikes.FLAGS))
@@ -82,14 +85,17 @@ def clean(text: str) -> str:
         text = _erase(text)
     if text.isascii():
         return text if text.isprintable() else _CONTROL.sub("", text)
-    text = _reveal(text)
+    # Tags, letters in circles and regional letters are all beyond the first plane.
+    beyond = _BEYOND.search(text) is not None
+    text = _reveal(text, beyond=beyond)
     text = _without_invisible(text)
-    text = _APART.sub(lambda run: run[0][::2], text).translate(_BLANK)
-    text = _ENCLOSED.sub(lambda run: run[0].translate(_ENCLOSED_LETTERS), text)
-    text = _REGIONAL.sub(_read_regional, text)
+    text = _APART.sub(lambda run: run[0][::2], text).replace("\u2800", " ")
+    if beyond:
+        text = _ENCLOSED.sub(lambda run: run[0].translate(_ENCLOSED_LETTERS), text)
+        text = _REGIONAL.sub(_read_regional, text)
     text = unicodedata.normalize("NFKC", text)
     if _MARK.search(unicodedata.normalize("NFD", text)):
-        text = _WORD.sub(_without_piled_marks, text)
+        text = _without_piles(text)
     return _fold(_turn(text))
 
 
@@ -104,9 +110,10 @@ def _erase(text: str) -> str:
     return "".join(kept)
 
 
-def _reveal(text: str) -> str:
+def _reveal(text: str, *, beyond: bool) -> str:
     """Text carried by tags, by variation selectors, or by an override of direction."""
-    text = _TAGS.sub(_read_tags, text)
+    if beyond:
+        text = _TAGS.sub(_read_tags, text)
     text = _SELECTORS.sub(_read_selectors, text)
     return _OVERRIDE.sub(lambda run: run[1][::-1], text)
 
@@ -139,11 +146,21 @@ def _read_regional(run: re.Match[str]) -> str:
     return run[0] if _FLAGS.issuperset(pairs) else letters
 
 
-def _without_piled_marks(word: re.Match[str]) -> str:
+def _without_piles(text: str) -> str:
+    """The text with each word as `_without_piled_marks` leaves it."""
+    # Each word once: a text says most of its words again, and honest accents change none.
+    words = {word for word in _WORD.findall(text) if not word.isascii()}
+    changed = {word: bare for word in words if (bare := _without_piled_marks(word)) != word}
+    if not changed:
+        return text
+    return _WORD.sub(lambda word: changed.get(word[0], word[0]), text)
+
+
+def _without_piled_marks(word: str) -> str:
     """The word without marks where they pile up, strike through, or sit on nearly every letter."""
-    if word[0].isascii():
-        return word[0]
-    bare = _OVERLAY.sub("", word[0])
+    if _FEW_ACCENTS.fullmatch(word):
+        return word
+    bare = _OVERLAY.sub("", word)
     apart = unicodedata.normalize("NFD", bare)
     letters = _MARK.sub("", apart)
     marked = len(_MARKED.findall(apart))

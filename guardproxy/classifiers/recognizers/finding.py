@@ -83,7 +83,12 @@ def always(_: str) -> bool:
 
 def plain_digits(text: str) -> str:
     """Digits of every script as 0-9, dashes as `-`, spaces as a space; offsets stay the same."""
-    return text if text.isascii() else text.translate(_PLAIN)
+    # Not `translate` for all of it: that looks up every character, and a pattern finds few.
+    return text if text.isascii() else _MAY_BE_PLAIN.sub(_plain, text)
+
+
+def _plain(found: re.Match[str]) -> str:
+    return _PLAIN.get(ord(found[0]), found[0])
 
 
 def _plain_characters() -> dict[int, str]:
@@ -104,3 +109,7 @@ def _plain_characters() -> dict[int, str]:
 
 
 _PLAIN: Final = _plain_characters()
+_MAY_BE_PLAIN: Final = re.compile(
+    f"[{''.join(re.escape(chr(code)) for code in _PLAIN if code < 0x10000)}\U00010000-\U0010ffff]"
+)
+"""The rarer planes as a whole: a set of their digits would be searched one by one."""
