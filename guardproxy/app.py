@@ -154,7 +154,7 @@ class Application:
             async with (
                 build_classifier(settings, folder=folder, observer=metrics.classifier) as embedded,
                 _watching(store, settings),
-                metrics.loop_lag.measured(metrics.traffic.flush),
+                metrics.loop_lag.measured(metrics.flush),
             ):
                 judge = self._classifier or embedded
                 services = Services(
@@ -182,7 +182,7 @@ class Application:
                 )
                 yield _gated(entrances, services, observer, admission, settings)
         finally:
-            metrics.traffic.flush()
+            metrics.flush()
             await upstream.aclose()
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from typing import Self
 
 from guardproxy.errors import OverloadedError
 
@@ -15,14 +14,9 @@ class ByteBudget:
         self._limit = limit
         self.held = 0
 
-    @contextmanager
-    def account(self) -> Iterator[ByteAccount]:
-        """An account for one request; what it still holds is given back at the end."""
-        account = ByteAccount(self)
-        try:
-            yield account
-        finally:
-            account.set(0)
+    def account(self) -> ByteAccount:
+        """An account for one request; at the end of its block what it still holds is given back."""
+        return ByteAccount(self)
 
     def change(self, difference: int) -> None:
         """Takes or gives back.
@@ -36,11 +30,19 @@ class ByteBudget:
 
 
 class ByteAccount:
-    """What one request holds."""
+    """What one request holds, for the time of a block."""
+
+    __slots__ = ("_budget", "_held")
 
     def __init__(self, budget: ByteBudget) -> None:
         self._budget = budget
         self._held = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.set(0)
 
     def set(self, held: int) -> None:
         """Says how much is held now.

@@ -8,7 +8,6 @@ chunked body would pass for headers of the request, which RFC 9110, 6.5.1 forbid
 from __future__ import annotations
 
 import asyncio
-import math
 from collections import deque
 from dataclasses import dataclass
 from typing import Any, Final
@@ -21,15 +20,15 @@ from uvicorn.server import ServerState
 
 from guardproxy.errors import RequestError
 from guardproxy.proxy import responses
+from guardproxy.proxy.alarm import Alarm
 from guardproxy.proxy.body import too_slow
 from guardproxy.proxy.cycle import Cycle
 from guardproxy.proxy.headers import Headers
 from guardproxy.proxy.presence import CALLER, ClientGone
 
 _REASONS = {400: b"Bad Request", 431: b"Request Header Fields Too Large", 500: b"Error"}
-_NEVER = math.inf
 _MOST_IN_TURN = 8
-"""Requests sent before the first is answered. While no more are read, nobody hears a caller leave."""
+"""Requests sent ahead of an answer. When no more are read, nobody hears the caller leave."""
 SLOWEST_BYTES: Final = 1_024
 """A second, on the average, from when on a body comes too slowly. The slowest lines are faster."""
 
@@ -99,9 +98,7 @@ class BoundedProtocol(asyncio.Protocol):
         self._body_bytes = 0
         self._reading_paused = False
         self._writable: asyncio.Event | None = None
-        self._due = _NEVER
-        self._timer: asyncio.TimerHandle | None = None
-        self._timer_at = _NEVER
+        self._alarm = Alarm(self._is_late)
         self.write_paused = False
         self.on_message_begin()
 
@@ -120,12 +117,11 @@ class BoundedProtocol(asyncio.Protocol):
             "client": tuple(peer[:2]) if isinstance(peer, tuple) else None,
             "server": tuple(own[:2]) if isinstance(own, tuple) else None,
         }
-        self._expect_by(self._loop.time() + self._bounds.head_seconds)
+        self._alarm.set(self._loop.time() + self._bounds.head_seconds)
 
     def connection_lost(self, _: Exception | None) -> None:
         self._server.connections.discard(self)
-        if self._timer is not None:
-            self._timer.cancel()
+        self._alarm.close()
         for cycle in self._cycles:
             cycle.lose()
         self._cycles.clear()
@@ -158,7 +154,7 @@ class BoundedProtocol(asyncio.Protocol):
             self._expect_body()
         elif not self._cycles and not self._head_begun:
             self._head_begun = True
-            self._expect_by(self._loop.time() + self._bounds.head_seconds)
+            self._alarm.set(self._loop.time() + self._bounds.head_seconds)
 
     def eof_received(self) -> None:
         """Half a connection is none: whoever stops sending counts as gone."""
@@ -200,7 +196,7 @@ class BoundedProtocol(asyncio.Protocol):
     def on_headers_complete(self) -> None:
         self._unread = 0
         self._in_head = self._head_begun = False
-        self._due = _NEVER
+        self._alarm.clear()
         self._body_begun, self._body_bytes = self._loop.time(), 0
         parser, url = self._parser, httptools.parse_url(self._url)
         path = url.path.decode("ascii")  # none, of an authority: an error as any other
@@ -237,7 +233,7 @@ class BoundedProtocol(asyncio.Protocol):
         self._unread = 0
         self._in_head = True
         if self._last is not None and not self._last.complete:
-            self._due = _NEVER
+            self._alarm.clear()
             self._last.end()
 
     # ---- for a cycle --------------------------------------------------------------------------
@@ -272,27 +268,30 @@ class BoundedProtocol(asyncio.Protocol):
         self._server.total_requests += 1
         self._cycles.popleft()
         if not cycle.keep_alive or self._deaf:
-            self._transport.close()
+            self._hang_up()
             return
         self.resume_reading()
         if self._cycles:
             self._start(self._cycles[0])
         else:
             # Also what is left of a body that nobody wants any more has to come by then.
-            self._expect_by(self._loop.time() + self._bounds.idle_seconds)
+            self._alarm.set(self._loop.time() + self._bounds.idle_seconds)
 
     def cut(self, cycle: Cycle) -> None:
-        if cycle.begun or self.write_paused:
+        if self.write_paused:
+            self._transport.abort()
+        elif cycle.begun:
             self._hang_up()
         else:
             self._refuse(RuntimeError())
 
     def _hang_up(self) -> None:
-        # What nobody reads would keep a connection that is closed in order, for ever.
-        if self.write_paused:
-            self._transport.abort()
-        else:
-            self._transport.close()
+        """Ends the connection when its caller has taken what was written, or does not take it."""
+        self._transport.close()
+        if self._transport.get_write_buffer_size():
+            if self._timer is not None:
+                self._timer.cancel()
+            self._timer = self._loop.call_later(self._bounds.idle_seconds, self._transport.abort)
 
     def _start(self, cycle: Cycle) -> None:
         task = self._loop.create_task(cycle.run(self._app))
@@ -307,31 +306,16 @@ class BoundedProtocol(asyncio.Protocol):
         if self._last is None or self._last.complete:
             return
         now = self._loop.time()
-        self._expect_by(self._bounds.body_due(self._body_begun, now, self._body_bytes))
+        self._alarm.set(self._bounds.body_due(self._body_begun, now, self._body_bytes))
 
-    def _expect_by(self, due: float) -> None:
-        """From now on this is the latest moment; a timer that is early looks again.
-
-        Setting one for each request would cost as much as parsing its head.
-        """
-        self._due = due
-        if due < self._timer_at:
-            if self._timer is not None:
-                self._timer.cancel()
-            self._timer_at = due
-            self._timer = self._loop.call_at(due, self._look)
-
-    def _look(self) -> None:
-        self._timer, self._timer_at = None, _NEVER
-        if self._loop.time() < self._due:
-            if self._due != _NEVER:
-                self._expect_by(self._due)
-            return
+    def _is_late(self) -> None:
         if self._reading_paused:
             # It is us who do not read.
-            self._expect_by(self._loop.time() + self._bounds.idle_seconds)
+            self._alarm.set(self._loop.time() + self._bounds.idle_seconds)
         elif self._in_head or self._last is None or self._last.complete:
-            self._transport.close()
+            # What has not been taken in all that time keeps a connection that closes in order.
+            unread = self._transport.get_write_buffer_size()
+            self._transport.abort() if unread else self._transport.close()
         else:
             self._last.is_late(too_slow(self._loop.time() - self._body_begun))
 
@@ -346,4 +330,4 @@ class BoundedProtocol(asyncio.Protocol):
                 b"connection: close",
             ]
             self.write(b"\r\n".join(head) + b"\r\n\r\n" + reply.body)
-        self._transport.close()
+        self._hang_up()

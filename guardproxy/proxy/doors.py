@@ -71,11 +71,12 @@ class Doors:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         method, trail = scope["method"], trail_of(scope)
         entrance = self._entrance(scope)
-        models = _MODELS.fullmatch(scope["path"]) is not None and _is_plain(scope)
         if entrance is not None and entrance.method in (None, method):
             trail.route = entrance.path
             await entrance.app(scope, receive, send)
-        elif models and method == "GET":
+            return
+        models = _MODELS.fullmatch(scope["path"]) is not None and _is_plain(scope)
+        if models and method == "GET":
             trail.route = _MODELS_ROUTE
             await self._models(scope, receive, send)
         elif (route := self._listed(scope)) is not None:

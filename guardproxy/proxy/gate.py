@@ -10,8 +10,8 @@ import hashlib
 import hmac
 import logging
 import re
+import secrets
 import time
-import uuid
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
@@ -108,7 +108,7 @@ class Gate:
         self._error_words = error_words
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        trail = Trail(request_id=uuid.uuid4().hex, started=time.monotonic())
+        trail = Trail(request_id=secrets.token_hex(16), started=time.monotonic())
         trail.put(scope)
         begun = False
 
@@ -125,8 +125,8 @@ class Gate:
         try:
             self._check_head(scope)
             self._check_key(scope)
-            with self._admission.of(receive) as admitted:
-                await self._app(scope, admitted, send_and_note)
+            with self._admission.of(receive) as place:
+                await self._app(scope, place.receive, send_and_note)
         except ClientGone:
             trail.outcome = Outcome.CLIENT_GONE
         except asyncio.CancelledError:
@@ -170,7 +170,7 @@ class Gate:
                 f"the path and query are longer than {self._limits.target_bytes} bytes",
                 status=414, code="target_too_long",
             )  # fmt: skip
-        size = sum(len(name) + len(value) + 4 for name, value in headers)
+        size = sum([len(name) + len(value) + 4 for name, value in headers])
         if size > self._limits.header_bytes or len(headers) > self._limits.header_count:
             raise RequestError(
                 f"the headers are more than {self._limits.header_count} or larger than "
@@ -197,13 +197,14 @@ def _check_framing(headers: Headers) -> None:
     hosts = [value for name, value in headers if name == b"host"]
     if len(hosts) != 1 or not _HOST.fullmatch(hosts[0]):
         raise RequestError("exactly one plain Host header is needed", code="invalid_host")
-    for name, value in headers:
-        if _UNPRINTABLE.search(value):
-            raise RequestError("a header holds bytes that are not ASCII", code="invalid_header")
-        if name == b"transfer-encoding" and value.strip().lower() != b"chunked":
+    if _UNPRINTABLE.search(b" ".join([value for _, value in headers])):
+        raise RequestError("a header holds bytes that are not ASCII", code="invalid_header")
+    if b"transfer-encoding" in names:
+        codings = [value for name, value in headers if name == b"transfer-encoding"]
+        if any(coding.strip().lower() != b"chunked" for coding in codings):
             raise RequestError("only chunked transfer coding is read", code="invalid_framing")
-    if b"transfer-encoding" in names and b"content-length" in names:
-        raise RequestError("a body has one length, not two", code="invalid_framing")
+        if b"content-length" in names:
+            raise RequestError("a body has one length, not two", code="invalid_framing")
     if b"upgrade" in names:
         raise RequestError("connections are not upgraded here", code="upgrade_refused")
 

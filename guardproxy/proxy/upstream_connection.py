@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 import httptools
 
+from guardproxy.proxy.alarm import Alarm
 from guardproxy.proxy.headers import Headers
 
 _PIECE = 256 * 1024
@@ -45,6 +46,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport = None  # type: ignore[assignment] # set when connected
         self._parser = httptools.HttpResponseParser(self)
+        self._alarm = Alarm(self._expire)
         self._waiter: asyncio.Future[None] | None = None
         self._fault: Exception | None = None
         self._write_paused = False
@@ -132,6 +134,7 @@ class UpstreamConnection(asyncio.Protocol):
     def close(self) -> None:
         """Ends the connection; at once, if anything is still under way."""
         self._closed = True
+        self._alarm.close()
         if self._complete and not self._unsent():
             self._transport.close()
         else:
@@ -159,12 +162,16 @@ class UpstreamConnection(asyncio.Protocol):
         if self._fault is not None:
             raise self._fault
         self._waiter = waiter = self._loop.create_future()
-        timer = self._loop.call_at(until, _expire, waiter)
+        self._alarm.set(until)
         try:
             await waiter
         finally:
-            timer.cancel()
+            self._alarm.clear()
             self._waiter = None
+
+    def _expire(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_exception(TimeoutError())
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
@@ -253,8 +260,3 @@ class UpstreamConnection(asyncio.Protocol):
     def on_message_complete(self) -> None:
         if not self._in_head:
             self._complete = True
-
-
-def _expire(waiter: asyncio.Future[None]) -> None:
-    if not waiter.done():
-        waiter.set_exception(TimeoutError())

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,11 +17,13 @@ from prometheus_client import (
     Counter,
     Gauge,
     Histogram,
+    Metric,
     ProcessCollector,
     disable_created_metrics,
 )
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+from prometheus_client.registry import Collector
 
 from guardproxy.telemetry.loop_lag import LoopLag
 from guardproxy.telemetry.traffic import TrafficMetrics
@@ -113,10 +116,12 @@ class ClassifierMetrics:
         self._abandoned.set(threads)
 
 
-class ProcessMetrics:
-    """What runs here: version, policy, model; reloads; log lines lost."""
+class ProcessMetrics(Collector):
+    """What runs here: version, policy, model; requests in progress; reloads; log lines lost."""
 
     def __init__(self, registry: CollectorRegistry, *, version: str) -> None:
+        registry.register(self)
+        self._requests = 0
         self._policy: tuple[str, str] | None = None
         self._policy_info = self._processes(registry, "policy", ("name", "version"))
         self._model_info = self._processes(registry, "model", ("name", "sha256"))
@@ -169,7 +174,16 @@ class ProcessMetrics:
         self._model_info.labels(name, sha256).set(1)
 
     def in_progress(self, requests: int) -> None:
-        self._in_progress.set(requests)
+        self._requests = requests
+
+    def flush(self) -> None:
+        """Hands over what changes with each request; see `tallies`."""
+        self._in_progress.set(self._requests)
+
+    def collect(self) -> Iterable[Metric]:
+        """Nothing of its own: a registry asks this first, and the others have all of it then."""
+        self.flush()
+        return ()
 
     def log_line_dropped(self) -> None:
         self._lost_lines.inc()
@@ -201,13 +215,18 @@ class Metrics:
             LoopLag(registry),
         )
 
+    def flush(self) -> None:
+        """Hands over what was added up, for the pages of other processes."""
+        self.traffic.flush()
+        self.process.flush()
+
     def render(self, accept: str = "") -> tuple[bytes, str]:
         """Body and Content-Type: Prometheus' text, or OpenMetrics if `accept` asks for it."""
         encode, content_type = choose_encoder(accept)
         folder = os.environ.get(MULTIPROCESS_VARIABLE)
         if folder is None:
             return encode(self.registry), content_type
-        self.traffic.flush()
+        self.flush()
         _forget_ended_processes(Path(folder))
         shared = CollectorRegistry()
         MultiProcessCollector(shared, folder)  # type: ignore[no-untyped-call] # theirs has no types

@@ -27,8 +27,8 @@ class House:
 
     @contextmanager
     def visit(self, caller: Caller) -> Iterator[Receive]:
-        with self.admission.of(caller.receive) as receive:
-            yield receive
+        with self.admission.of(caller.receive) as place:
+            yield place.receive
 
 
 async def test_a_request_is_in_progress_from_its_bodys_end_to_its_own() -> None:

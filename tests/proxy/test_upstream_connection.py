@@ -202,7 +202,7 @@ async def test_bytes_that_nobody_asked_for_end_the_connection() -> None:
 
     await line.hears(OK + b"content-length: 1\r\n\r\nb")
 
-    assert line.transport.ended == "aborted"
+    assert line.transport.ended == "closed"
 
 
 async def test_an_upstream_that_says_close_is_left_for_good() -> None:
