@@ -98,6 +98,7 @@ class Application:
         transport: the way to the upstream; its own pool of connections if not given.
         classifier: judges instead of the embedded model; for tests and for other judges.
         observer: told of every exchange, besides metrics and log.
+        ready: told when all is loaded, before the first request.
     """
 
     def __init__(
@@ -107,7 +108,9 @@ class Application:
         transport: Transport | None = None,
         classifier: Classifier | None = None,
         observer: Observer | None = None,
+        ready: Callable[[], object] = lambda: None,
     ) -> None:
+        self._ready = ready
         self._settings = settings
         self._transport = transport
         self._classifier = classifier
@@ -126,6 +129,7 @@ class Application:
         await receive()
         try:
             async with self._doors() as self._app:
+                self._ready()
                 await send({"type": "lifespan.startup.complete"})
                 await receive()
         except GuardproxyError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import multiprocessing
 import os
@@ -27,7 +28,7 @@ def test_the_server_has_one_parser_and_no_voice_of_its_own() -> None:
     config = server_config("guardproxy.cli.serve:worker", settings, factory=True)
 
     assert config.http is BoundedProtocol
-    assert config.h11_max_incomplete_event_size == 2_000 + 1_000 + 1_024
+    assert config.bounds.unread_bytes == 2_000 + 1_000 + 1_024
     assert (config.ws, config.lifespan) == ("none", "on")
     assert not any((config.server_header, config.access_log, config.proxy_headers))
     assert config.timeout_graceful_shutdown == 1
@@ -155,3 +156,15 @@ def test_what_cannot_be_used_ends_with_2(given: list[str], words: str) -> None:
 
     assert shown.exit_code == 2
     assert words in shown.output.splitlines()[-1]
+
+
+def test_what_is_loaded_is_never_looked_through_for_garbage_again() -> None:
+    before = gc.get_threshold()
+    try:
+        module.settle_memory()
+
+        assert gc.get_freeze_count() > 1_000
+        assert gc.get_threshold()[0] > before[0]
+    finally:
+        gc.unfreeze()
+        gc.set_threshold(*before)
