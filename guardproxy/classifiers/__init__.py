@@ -1,6 +1,9 @@
 """Texts to scores.
 
-manifest      what a model folder says about itself, and whether its files are those
+manifest_form what a model folder may say about itself
+combination   several models together: who judges what, pure
+labels        a foreign model's labels and logits -> our categories, pure
+manifest      a model folder, read, its files held against what it says
 onnx          graph and tokenizer: text -> windows -> rows; the only one who knows onnxruntime
 windows       cutting long texts, pure
 waiting_line  whose turn it is, pure
@@ -8,6 +11,7 @@ lanes         threads that can be given up
 scheduler     runs on lanes for many callers
 windowed      OnnxClassifier: passages -> windows -> scheduled runs -> highest scores
 recognizers   personal data with check digits, pure
+combined      several models behind the seam of one
 ensemble      model + views + recognizers + remembered scores behind the seam `Classifier`
 gate          how many judgements at once, and for how long
 embedded      opens all of it from a model folder

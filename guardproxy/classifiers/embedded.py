@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Final
 
-from guardproxy.classifiers.ensemble import Ensemble, PiiScore, Views
+from guardproxy.classifiers.combined import CombinedModel, Judge
+from guardproxy.classifiers.ensemble import Ensemble, Model, PiiScore, Views
 from guardproxy.classifiers.gate import Gate
-from guardproxy.classifiers.manifest import ModelFolder, verify_model_folder
+from guardproxy.classifiers.manifest import EMBEDDED_FOLDER, ModelFolder, verify_model_folder
 from guardproxy.classifiers.observer import Observer
 from guardproxy.classifiers.onnx import OnnxModel
 from guardproxy.classifiers.windowed import OnnxClassifier
 from guardproxy.content import Passage
 from guardproxy.errors import ClassifierError, ModelError
 
-EMBEDDED_FOLDER: Final = Path(__file__).parents[1] / "model"
-"""The model that comes with the package. Wheels are unpacked, so it is a folder of files."""
+__all__ = ("EMBEDDED_FOLDER", "available_cores", "open_classifier", "warm_up")
 
 _WARM_UP_TEXT: Final = "How do I water a cactus?"
 
@@ -58,13 +58,9 @@ async def open_classifier(
         ModelError: the folder is not what its manifest says, or the model does not work.
     """
     verified = folder if isinstance(folder, ModelFolder) else verify_model_folder(folder)
-    model = OnnxModel(verified)
-    warm_up(model)
     lanes = available_cores() if threads is None else threads
     async with (
-        OnnxClassifier(
-            model, threads=lanes, cache_entries=cache_entries, observer=observer
-        ) as inner,
+        _open_models(verified, lanes, cache_entries, observer) as inner,
         Ensemble(
             inner,
             views=views,
@@ -75,6 +71,31 @@ async def open_classifier(
         ) as ensemble,
     ):
         yield ensemble
+
+
+@asynccontextmanager
+async def _open_models(
+    folder: ModelFolder, lanes: int, cache_entries: int, observer: Observer | None
+) -> AsyncIterator[Model]:
+    """The model of a folder; of a combination's folder, all of them as one."""
+    async with AsyncExitStack() as opened:
+
+        async def open_one(one: ModelFolder) -> OnnxClassifier:
+            model = OnnxModel(one)
+            warm_up(model)
+            return await opened.enter_async_context(
+                OnnxClassifier(model, threads=lanes, cache_entries=cache_entries, observer=observer)
+            )
+
+        if not folder.members:
+            yield await open_one(folder)
+            return
+        manifest = folder.manifest
+        yield CombinedModel(
+            [Judge(await open_one(member), judged) for member, judged in folder.members],
+            name=f"{manifest.name} {manifest.version}",
+            default_thresholds=manifest.thresholds,
+        )
 
 
 def warm_up(model: OnnxModel) -> None:

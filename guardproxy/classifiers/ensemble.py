@@ -210,6 +210,11 @@ class _Preparation:
 
 
 def _combine(views: Sequence[Scores], pii: float) -> Scores:
-    """The highest of each category over the views, and `pii` at least as high as recognized."""
+    """The highest of each category over the views, and `pii` at least as high as recognized.
+
+    Recognizers raise `pii`; where no model judges it they do not make a judge of themselves.
+    """
     highest = {category: max(scores[category] for scores in views) for category in views[0]}
-    return MappingProxyType(highest | {PII: max(highest[PII], pii)})
+    if PII in highest:
+        highest[PII] = max(highest[PII], pii)
+    return MappingProxyType(highest)

@@ -15,13 +15,13 @@ import numpy.typing as npt
 import onnxruntime  # type: ignore[import-untyped] # it ships no types
 from tokenizers import Tokenizer
 
+from guardproxy.classifiers.labels import Row, read_labels
 from guardproxy.classifiers.manifest import Manifest, ModelFolder
 from guardproxy.classifiers.windows import collapse_white_space, cut, slices
 from guardproxy.content import Passage
 from guardproxy.errors import ClassifierError, ModelError
 
-Row: TypeAlias = tuple[float, ...]
-"""Scores of one window, in the manifest's order of categories."""
+__all__ = ("Feeds", "OnnxModel", "OnnxRun", "Row", "Window", "WindowsRun", "read_row")
 
 Window: TypeAlias = tuple[int, ...]
 """Token ids of one run, with everything around the text that the model wants."""
@@ -77,6 +77,8 @@ class OnnxModel:
         feeds = {self.manifest.inputs.ids: ids}
         if self.manifest.inputs.mask is not None:
             feeds[self.manifest.inputs.mask] = np.ones_like(ids)
+        if self.manifest.inputs.types is not None:
+            feeds[self.manifest.inputs.types] = np.zeros_like(ids)
         return OnnxRun(self._session, self.manifest, feeds)
 
     def _around(self, context: str) -> tuple[Window, Window]:
@@ -149,7 +151,16 @@ class OnnxRun:
             output = self._session.run([self._manifest.output], self._feeds, self._options)[0]
         except Exception as error:  # onnxruntime's errors have no common base of their own
             raise ClassifierError(f"onnxruntime: {type(error).__name__}") from error
-        return read_row(output, len(self._manifest.categories))
+        manifest = self._manifest
+        if manifest.labels is None and not manifest.logits:
+            return read_row(output, len(manifest.categories))
+        return read_labels(
+            output,
+            manifest.outputs,
+            manifest.label_places,
+            logits=manifest.logits,
+            exclusive=manifest.exclusive,
+        )
 
     def stop(self) -> None:
         """Ends the run before its next operator, within milliseconds."""
@@ -213,7 +224,7 @@ def _load_session(folder: ModelFolder) -> onnxruntime.InferenceSession:
 
 def _check_names(folder: ModelFolder, session: onnxruntime.InferenceSession) -> None:
     manifest = folder.manifest
-    wanted = {manifest.inputs.ids, manifest.inputs.mask} - {None}
+    wanted = manifest.inputs.names
     found = {node.name for node in session.get_inputs()}
     if wanted != found:
         raise ModelError(f"{folder.graph}: inputs are {sorted(found)}; the manifest says otherwise")

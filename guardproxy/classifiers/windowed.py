@@ -12,8 +12,9 @@ from types import TracebackType
 from typing import Final, Self
 
 from guardproxy.classifiers.cache import Digester, ScoreCache
+from guardproxy.classifiers.labels import Row
 from guardproxy.classifiers.observer import Observer
-from guardproxy.classifiers.onnx import OnnxModel, Row, Window, WindowsRun
+from guardproxy.classifiers.onnx import OnnxModel, Window, WindowsRun
 from guardproxy.classifiers.scheduler import Job, Scheduler, run_here
 from guardproxy.content import Passage
 from guardproxy.verdict import Scores

@@ -108,7 +108,9 @@ class ScoreStore:
 
 def identity(folder: ModelFolder, *, bare: bool) -> bytes:
     """Digest of all that makes a score out of a text."""
-    parts = [b"bare" if bare else b"whole", (folder.path / MANIFEST_FILE).read_bytes()]
+    parts = [b"bare" if bare else b"whole", folder.manifest.checksum.encode()]
+    folders = (folder, *(member for member, _ in folder.members))
+    parts += [(each.path / MANIFEST_FILE).read_bytes() for each in folders]
     parts += [version(name).encode() for name in _RUNTIMES]
     package = Path(guardproxy.__file__).parent
     code = [file for room in _CODE for file in sorted((package / room).rglob("*.py"))]
