@@ -13,6 +13,7 @@ import itertools
 import json
 import os
 import statistics
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -26,6 +27,7 @@ from guardproxy.bench.processes import rss_of
 from guardproxy.bench.records import FloorRecord
 from guardproxy.bench.upstream import ANSWER_WORDS
 from guardproxy.bench.words import Prompts
+from guardproxy.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from guardproxy.classifiers.onnx import OnnxModel, Window
@@ -41,6 +43,19 @@ _NEW: Final = 1_000_000_007
 def command(seconds: float) -> list[str]:
     """How to run it, by this interpreter."""
     return [sys.executable, "-m", "guardproxy.bench.floor", str(seconds)]
+
+
+def measured_apart(seconds: float) -> FloorRecord:
+    """What `measure` finds, in a process of its own.
+
+    Raises:
+        ConfigurationError: the model could not be loaded or run.
+    """
+    done = subprocess.run(command(seconds), capture_output=True, text=True, check=False)
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or ["nothing"])[-1]
+        raise ConfigurationError(f"the model alone cannot be measured: {last}")
+    return FloorRecord(**json.loads(done.stdout))
 
 
 def measure(seconds: float) -> FloorRecord:

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from typing import Final
 
 CONNECTIONS: Final = (1, 32, 200)
+PATIENCE: Final = {200: 2}
+"""Connections -> times as many seconds of load: a slow gateway answers the first of them late."""
 WORDS: Final = 40
 """Of the prompt wherever its length is not what is measured. Each is one token."""
-LENGTHS: Final = {10: 1, 150: 1, 1000: 2, 8000: 4}
+LENGTHS: Final = {10: 1, 150: 1, 1000: 1, 8000: 3}
 """Words of a prompt -> seconds of each round, more where few are answered in a second."""
 
 STREAM_WORDS: Final = 100

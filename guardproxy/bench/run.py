@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
-import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -15,13 +13,12 @@ from pathlib import Path
 from guardproxy.bench import floor, gateways, machine, nginx
 from guardproxy.bench.gateways import Gateway, Target
 from guardproxy.bench.plan import WORKER_CONNECTIONS, WORKER_WORDS, Plan
-from guardproxy.bench.records import FloorRecord, Missing, Run, Subject, WorkersRecord
+from guardproxy.bench.records import Missing, Run, Subject, WorkersRecord
 from guardproxy.bench.stage import Say, Stage, quick_upstreams, streaming_upstream
-from guardproxy.bench.streaming import Streaming
+from guardproxy.bench.streaming import Streaming, speaks
 from guardproxy.bench.whole_answers import WholeAnswers, converse, run_load
 from guardproxy.bench.words import Prompts
 from guardproxy.bench.wrk import Load, find_wrk
-from guardproxy.errors import ConfigurationError
 
 _WORKERS = (1, 2)
 
@@ -96,7 +93,8 @@ class _Running:
             parts.warm_up()
             for number in range(self.plan.rounds):
                 parts.measure_round(number)
-                self.found.floors.append(self._floor())
+                self.say("the model alone")
+                self.found.floors.append(floor.measured_apart(self.plan.floor_seconds))
             parts.look_again()
             self.say("conversations")
             for key in (gateways.UNGUARDED, gateways.JUDGED):
@@ -109,13 +107,21 @@ class _Running:
             upstream = streaming_upstream(stage.stack)
             targets = stage.start_all(wanted, lambda _: upstream)
             judged = _named(gateways.JUDGED, targets)
-            every = [gateways.direct(upstream), *targets]
             prompts = Prompts(next(self.seeds))
+            every = [gateways.direct(upstream), *self._speaking(targets, prompts)]
             parts = Streaming(self.plan, every, upstream, self.found, self.say, prompts)
-            parts.warm_up()
             for number in range(self.plan.rounds):
                 parts.measure_round(number, judged)
             parts.stay_steady(judged)
+
+    def _speaking(self, targets: Sequence[Target], prompts: Prompts) -> Iterator[Target]:
+        """Those whose streams are whole before there is any load."""
+        for target in targets:
+            if speaks(target, prompts):
+                yield target
+            else:
+                reason = "even a single one does not arrive whole"
+                self.found.missing.append(Missing(f"streams of {target.key}", reason))
 
     def workers(self) -> None:
         """One process and two, under load that waits for the classifier."""
@@ -132,15 +138,6 @@ class _Running:
                 result = run_load(target, load)
                 failed = result.errors + result.broken
                 self.found.workers.append(WorkersRecord(count, number, result.rate, failed))
-
-    def _floor(self) -> FloorRecord:
-        self.say("the model alone")
-        command = floor.command(self.plan.floor_seconds)
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode:
-            last = (done.stderr.strip().splitlines() or ["nothing"])[-1]
-            raise ConfigurationError(f"the model alone cannot be measured: {last}")
-        return FloorRecord(**json.loads(done.stdout))
 
 
 def _named(key: str, targets: Sequence[Target]) -> Target:

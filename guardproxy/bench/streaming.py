@@ -45,11 +45,6 @@ class Streaming:
     say: Say
     prompts: Prompts
 
-    def warm_up(self) -> None:
-        """One stream of each."""
-        for target in self.targets:
-            asyncio.run(listen(target, _SHORT, [self.prompts.new(WORDS)]))
-
     def measure_round(self, number: int, growing: Target) -> None:
         """Every target alone and with many at once; one of them with answers twice as long."""
         self.say(f"round {number + 1}: streams")
@@ -101,6 +96,12 @@ class Streaming:
                 cpu=used / len(streams),
             )
         )
+
+
+def speaks(target: Target, prompts: Prompts) -> bool:
+    """Whether a stream from there is whole; also warms it up."""
+    (stream,) = asyncio.run(listen(target, _SHORT, [prompts.new(WORDS)]))
+    return stream.whole
 
 
 async def _many(target: Target, count: int, prompts: Prompts) -> int:

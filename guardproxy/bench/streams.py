@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 import http.client
 import json
-import statistics
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -67,18 +67,28 @@ async def listen(target: Target, asked: Asked, prompts: Iterable[str]) -> list[H
 async def _one(target: Target, asked: Asked, prompt: str) -> Heard:
     answer = Answer()
     sent = time.monotonic()
-    try:
-        async with asyncio.timeout(_PATIENCE_SECONDS):
-            address = urlsplit(target.url)
-            reader, writer = await asyncio.open_connection(address.hostname, address.port)
+    # Of whatever goes wrong, what has arrived says so: it is not whole.
+    with suppress(OSError, TimeoutError, httptools.HttpParserError):
+        async with asyncio.timeout(_PATIENCE_SECONDS), _connection(target) as (reader, writer):
             sent = time.monotonic()
             writer.write(_request(target, asked, prompt))
             while not answer.over and (piece := await reader.read(_PIECE_BYTES)):
                 answer.feed(piece)
-            writer.close()
-    except (OSError, TimeoutError, httptools.HttpParserError):
-        pass  # what has arrived says so: it is not whole
     return heard(prompt, sent, answer, asked.words)
+
+
+@asynccontextmanager
+async def _connection(
+    target: Target,
+) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    address = urlsplit(target.url)
+    reader, writer = await asyncio.open_connection(address.hostname, address.port)
+    try:
+        yield reader, writer
+    finally:
+        writer.close()
+        with suppress(OSError):
+            await writer.wait_closed()
 
 
 def _request(target: Target, asked: Asked, prompt: str) -> bytes:
@@ -176,8 +186,3 @@ def delays(streams: Iterable[Heard], sent: dict[str, list[float]]) -> list[float
 def first_words(streams: Iterable[Heard]) -> list[float]:
     """Seconds to the first word, of those that had any."""
     return [stream.words[0] for stream in streams if stream.words]
-
-
-def median(values: Sequence[float]) -> float | None:
-    """None of nothing."""
-    return statistics.median(values) if values else None

@@ -18,7 +18,7 @@ _Key = TypeVar("_Key")
 class Cell:
     """One target under one load. Seconds; `cpu` and `upstream_cpu` are seconds a request.
 
-    `p50` and `p99` are None if nothing was answered at all.
+    Those that speak of a request are None if none was answered.
     """
 
     p50: float | None
@@ -26,8 +26,8 @@ class Cell:
     rate: float
     requests: int
     failed: int
-    cpu: float
-    upstream_cpu: float
+    cpu: float | None
+    upstream_cpu: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,15 +118,16 @@ def _median_of_known(values: Iterable[float | None]) -> float | None:
 
 def _cell(records: Sequence[LoadRecord]) -> Cell:
     requests = sum(record.requests for record in records)
-    divisor = requests or 1
     return Cell(
         p50=_median_of_known(record.p50 if record.requests else None for record in records),
         p99=_median_of_known(record.p99 if record.requests else None for record in records),
         rate=_median([record.rate for record in records]),
         requests=requests,
         failed=sum(record.failed for record in records),
-        cpu=sum(record.cpu for record in records) / divisor,
-        upstream_cpu=sum(record.upstream_cpu for record in records) / divisor,
+        cpu=sum(record.cpu for record in records) / requests if requests else None,
+        upstream_cpu=(
+            sum(record.upstream_cpu for record in records) / requests if requests else None
+        ),
     )
 
 

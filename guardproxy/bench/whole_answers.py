@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from guardproxy.bench.client import ask, prime
 from guardproxy.bench.gateways import Target
-from guardproxy.bench.plan import CONNECTIONS, CONVERSATIONS, LENGTHS, TURNS, WORDS, Plan
+from guardproxy.bench.plan import CONNECTIONS, CONVERSATIONS, LENGTHS, PATIENCE, TURNS, WORDS, Plan
 from guardproxy.bench.records import LoadRecord, Run, ServerRecord, TurnRecord
 from guardproxy.bench.stage import Say, Upstreams
 from guardproxy.bench.words import Prompts
@@ -57,7 +57,8 @@ class WholeAnswers:
         for connections in CONNECTIONS:
             self.say(f"round {number + 1}: {connections} connections")
             for target in targets:
-                load = Load(connections, self.plan.seconds, WORDS, next(self.seeds))
+                seconds = self.plan.seconds * PATIENCE.get(connections, 1)
+                load = Load(connections, seconds, WORDS, next(self.seeds))
                 self.found.loads.append(self._recorded(target, load, number))
         for words, seconds in LENGTHS.items():
             self.say(f"round {number + 1}: prompts of {words} tokens")

@@ -21,7 +21,7 @@ _COMMANDS = MappingProxyType(
         ),
         "tune": ("guardproxy.cli.tune:tune_command", "Choose a policy's thresholds on such texts."),
         "policy": ("guardproxy.cli.policy:policy", "Check, explain and rewrite policies."),
-        "bench": ("guardproxy.bench:bench", "Measure it on this machine; needs wrk."),
+        "bench": ("guardproxy.bench.command:bench", "Measure it on this machine; needs wrk."),
         "demo": ("guardproxy.demo:demo", "See it work: three questions, no API key, no network."),
     }
 )
