@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection
+from contextlib import suppress
 from dataclasses import dataclass
 
 from guardproxy.dialects.base import StreamReader
@@ -25,6 +26,15 @@ from guardproxy.stream_guard import HeldEvent, Question, StreamGuard
 from guardproxy.verdict import StreamMode, Verdict
 
 Judge = Callable[[Question], Awaitable[Verdict]]
+
+_REST = 3.0
+"""A stream rests so many times as long as its last judgement took: it is judged a quarter of its
+time, so that its cost grows with its length, and what others have said is not judged when it is
+old."""
+_LONGEST_REST = 0.25
+"""Seconds; a judge far away is slow, not dear."""
+_SHORTEST_REST = 0.002
+"""Seconds; below, the judge remembered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +88,7 @@ class StreamRelay:
         self._finished: set[int] = set()
         self._changed = asyncio.Event()
         self._settled = asyncio.Event()
+        self._pressing = asyncio.Event()
         self._sending = asyncio.Lock()
         self._pumped = False
         self._fault: UpstreamError | OverloadedError | None = None
@@ -116,15 +127,25 @@ class StreamRelay:
             self._changed.clear()
             over = self._pumped
             while (question := self._guard.question()) is not None:
+                began = asyncio.get_running_loop().time()
                 verdict = await self._judge(question)
                 if verdict.blocked:
                     return verdict
                 self._guard.passed(question)
                 await self._release()
+                await self._rest(asyncio.get_running_loop().time() - began)
             await self._release()
             self._settled.set()
             if over:
                 return None
+
+    async def _rest(self, judging: float) -> None:
+        """Lets text collect after a judgement; not at the end, nor when much has collected."""
+        resting = min(_REST * judging, _LONGEST_REST)
+        if resting >= _SHORTEST_REST:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(resting):
+                    await self._pressing.wait()
 
     async def _pump(self) -> None:
         """Reads the upstream into the guard; a fault ends the stream after what came before."""
@@ -135,6 +156,7 @@ class StreamRelay:
         finally:
             self._guard.end()
             self._pumped = True
+            self._pressing.set()
             self._changed.set()
 
     async def _read_all(self) -> None:
@@ -174,7 +196,9 @@ class StreamRelay:
         self._changed.set()
         waiting = max(self._guard.held_bytes, self._guard.unjudged)
         if waiting > self._plan.limits.hold_bytes:
+            self._pressing.set()
             await self._settled.wait()
+            self._pressing.clear()
         else:
             # What the network already holds arrives without a pause; the judge needs its turn.
             await asyncio.sleep(0)
