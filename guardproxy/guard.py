@@ -76,7 +76,7 @@ class Guardrails:
         """Some score can change the verdict, or is reported to the caller."""
         operator = (*self.operator, *(self.tool_results or ()))
         return any(entry.thresholds for entry in self.inline) or any(
-            threshold < 1 for entry in operator for threshold in entry.thresholds.values()
+            min(entry.thresholds.values(), default=1.0) < 1 for entry in operator
         )
 
 
@@ -128,7 +128,7 @@ class Guard:
                 verdict=verdict,
                 seconds=time.monotonic() - started,
                 texts=len(texts),
-                characters=sum(len(part.text) for part in texts),
+                characters=sum([len(part.text) for part in texts]),
                 exempt_characters=exempt_characters,
             )
         )

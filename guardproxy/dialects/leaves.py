@@ -105,11 +105,14 @@ def _has_silent_members(
     for key, member in value.items():
         if not (len(key) <= _IDENTIFIER_CHARACTERS and key.isidentifier() and key.isascii()):
             return False
-        # Without a call for what is most frequent: numbers and null.
-        if isinstance(member, _READABLE):
-            inner = f"{path}.{key}" if path else key
-            if not _is_silent(member, structure, inner):
-                return False
+        # Without a call for what is most frequent: numbers, null, ids.
+        if not isinstance(member, _READABLE):
+            continue
+        inner = f"{path}.{key}" if path else key
+        if member.__class__ is str and _TOKEN.fullmatch(member) and structure.fullmatch(inner):
+            continue
+        if not _is_silent(member, structure, inner):
+            return False
     return True
 
 
