@@ -14,5 +14,6 @@ recognizers   personal data with check digits, pure
 combined      several models behind the seam of one
 ensemble      model + views + recognizers + remembered scores behind the seam `Classifier`
 gate          how many judgements at once, and for how long
+check         tries and times what a model folder holds
 embedded      opens all of it from a model folder
 """

@@ -20,6 +20,7 @@ _COMMANDS = MappingProxyType(
             "Measure classifier and policy on labelled texts.",
         ),
         "tune": ("guardproxy.cli.tune:tune_command", "Choose a policy's thresholds on such texts."),
+        "model": ("guardproxy.cli.model:model", "Verify, try and time a model folder."),
         "policy": ("guardproxy.cli.policy:policy", "Check, explain and rewrite policies."),
         "bench": ("guardproxy.bench.command:bench", "Measure it on this machine; needs wrk."),
         "demo": ("guardproxy.demo:demo", "See it work: three questions, no API key, no network."),

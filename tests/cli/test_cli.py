@@ -11,15 +11,17 @@ from click.testing import CliRunner
 
 from guardproxy.cli import main
 
+COMMANDS = ("serve", "moderate", "eval", "tune", "model", "policy", "demo")
+
 
 def test_help_names_every_command() -> None:
     shown = CliRunner().invoke(main, ["-h"])
 
     assert shown.exit_code == 0
-    assert all(command in shown.output for command in ("serve", "moderate", "eval", "policy", "demo"))
+    assert all(command in shown.output for command in COMMANDS)
 
 
-@pytest.mark.parametrize("command", ["serve", "moderate", "eval", "policy", "demo"])
+@pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_explains_itself(command: str) -> None:
     shown = CliRunner().invoke(main, [command, "--help"])
 
