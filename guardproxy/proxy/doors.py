@@ -161,7 +161,7 @@ class ModelsEndpoint:
         async with services.upstream.send("GET", path, query, headers, b"") as answer:
             body = await answer.read(_MODELS_BYTES)
             sender = Sender(send, trail)
-            told = without_texts(wire.for_client(answer.headers))
+            told = without_texts(answer.for_client)
             await sender.reply(Reply(answer.status, told, body))
 
 

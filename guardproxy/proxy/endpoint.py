@@ -146,7 +146,7 @@ class GuardedExchange:
 
     async def _refuses_head(self, answer: UpstreamAnswer) -> bool:
         """Judges the texts of an answer's headers, if there are any; a stream's leave first."""
-        texts = texts_in(wire.for_client(answer.headers))
+        texts = texts_in(answer.for_client)
         if not texts:
             return False
         verdict = await self._check(texts, Guardrails(self.policy.output), Direction.OUTPUT, ())
@@ -251,7 +251,7 @@ class GuardedExchange:
             and answer.content_type == "application/json"
         ):
             body = _with_guardrails(body, asked_verdict, limits)
-        await self._sender.reply(Reply(answer.status, wire.for_client(answer.headers), body))
+        await self._sender.reply(Reply(answer.status, answer.for_client, body))
 
     async def _relay(self, answer: UpstreamAnswer) -> None:
         """Judges an answer while it comes, and passes on what is judged."""
@@ -278,7 +278,7 @@ class GuardedExchange:
                 config.limits,
                 config.streaming.keep_alive_seconds,
                 answer.status,
-                wire.for_client(answer.headers),
+                answer.for_client,
             ),
             account=account,
             trail=self.trail,
@@ -304,8 +304,7 @@ def _texts_of(query: bytes) -> Iterator[TextPart]:
 
 def _check_charset(answer: UpstreamAnswer) -> None:
     """Refuses a text that its reader would decode into another one than we judge."""
-    kind = (wire.first(answer.headers, b"content-type") or b"").decode("latin-1")
-    charset = _CHARSET.search(kind)
+    charset = _CHARSET.search(answer.content_kind)
     if charset is not None and charset[1].lower() not in _READ_AS_UTF8:
         raise UpstreamError("the upstream answered in a charset that cannot be judged")
 

@@ -22,6 +22,7 @@ _FORWARDING = frozenset(
         b"x-forwarded-proto", b"x-forwarded-server", b"x-real-ip", b"via", b"cookie",
     }
 )  # fmt: skip
+_KEPT_HERE = _HOP_BY_HOP | _REPLACED | _FORWARDING
 CREDENTIALS = frozenset({b"authorization", b"api-key", b"x-api-key"})
 _OWN_PREFIX = b"x-guardproxy-"
 
@@ -35,6 +36,7 @@ _ANSWER = frozenset(
         b"openai-model", b"openai-processing-ms", b"openai-version", b"server-timing",
     }
 )  # fmt: skip
+_NOTHING_NAMED = frozenset[bytes]()
 _ANSWER_PREFIXES = (b"x-ratelimit-", b"ratelimit-", b"anthropic-", b"mistral-", b"x-mistral-")
 
 
@@ -45,7 +47,7 @@ def for_upstream(headers: Iterable[tuple[bytes, bytes]], api_key: str | None) ->
     caller's credentials stay here and that key goes in their place.
     """
     headers = list(headers)
-    dropped = _HOP_BY_HOP | _REPLACED | _FORWARDING | _named_in_connection(headers)
+    dropped = _KEPT_HERE | _named_in_connection(headers)
     if api_key is not None:
         dropped |= CREDENTIALS
     kept = [
@@ -71,24 +73,28 @@ def _credential(headers: Headers, key: bytes) -> tuple[bytes, bytes]:
 
 def for_client(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
     """The upstream's headers as the caller gets them: those that are known, as they came."""
-    headers = [(name.lower(), value) for name, value in headers]
-    dropped = _named_in_connection(headers)
-    return [
+    known = [
         (name, value)
-        for name, value in headers
-        if (name in _ANSWER or name.startswith(_ANSWER_PREFIXES)) and name not in dropped
+        for name, value in [(name.lower(), value) for name, value in headers]
+        if name in _ANSWER or name.startswith(_ANSWER_PREFIXES) or name == b"connection"
     ]
+    dropped = _named_in_connection(known)
+    return [(name, value) for name, value in known if name not in dropped]
 
 
 def first(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> bytes | None:
     """The first value of a header; names compare in lower case."""
-    return next((value for key, value in headers if key.lower() == name), None)
+    for key, value in headers:
+        if key.lower() == name:
+            return value
+    return None
 
 
 def _named_in_connection(headers: Iterable[tuple[bytes, bytes]]) -> frozenset[bytes]:
+    """`connection` itself, and what it says is for one connection only."""
+    values = [value for name, value in headers if name.lower() == b"connection"]
+    if not values:
+        return _NOTHING_NAMED
     return frozenset(
-        token.strip().lower()
-        for name, value in headers
-        if name.lower() == b"connection"
-        for token in value.split(b",")
+        [b"connection", *(token.strip().lower() for token in b",".join(values).split(b","))]
     )

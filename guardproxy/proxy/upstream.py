@@ -6,12 +6,13 @@ import asyncio
 import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from functools import cached_property
 from types import TracebackType
 from typing import Protocol
 from urllib.parse import quote_from_bytes, urlsplit
 
 from guardproxy.errors import UpstreamError
-from guardproxy.proxy.headers import Headers, first
+from guardproxy.proxy.headers import Headers, first, for_client
 from guardproxy.proxy.upstream_connection import BrokenAnswerError
 
 _OUR_VERSION = "/v1"
@@ -89,12 +90,14 @@ class UpstreamAnswer:
         self._idle = idle
         self.status = incoming.status
         self.headers = incoming.headers
+        self.content_kind = (first(self.headers, b"content-type") or b"").decode("latin-1").lower()
+        """Media type with its parameters, lower case; empty if there is none."""
+        self.content_type = self.content_kind.partition(";")[0].strip()
 
-    @property
-    def content_type(self) -> str:
-        """Media type without parameters, lower case; empty if there is none."""
-        value = first(self.headers, b"content-type") or b""
-        return value.split(b";")[0].strip().lower().decode("latin-1")
+    @cached_property
+    def for_client(self) -> Headers:
+        """The headers that travel on; see `headers.for_client`."""
+        return for_client(self.headers)
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """The body as it comes.
