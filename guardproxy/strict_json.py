@@ -38,6 +38,8 @@ _PLAIN_KEY_CHARACTERS = 64
 # literal at least one character (true and false have an e, null has a u).
 _OUTLINE = b'[]{},"0123456789eu'
 _NOT_OUTLINE = bytes(set(range(256)) - set(_OUTLINE))
+_NOT_MARKS = bytes(set(range(256)) - set(b"[]{},"))
+_NOT_NESTING = bytes(set(range(256)) - set(b'[]{}"'))
 _NOT_BRACKETS = bytes(set(_OUTLINE) - set(b"[]{}"))
 _STEP = [(byte in b"[{") - (byte in b"]}") for byte in range(256)]
 
@@ -169,7 +171,8 @@ def _read(body: bytes, text: str, depth: int, members: int) -> JsonValue:
         )
     except RecursionError:
         _refuse("json_too_deep", "the JSON is nested deeper than can be read")
-    if b"\\ud" in body or b"\\uD" in body:
+    # The first is quick, and needed for the others.
+    if b"\\" in body and (b"\\ud" in body or b"\\uD" in body):
         _check_surrogates(value)
     return value
 
@@ -195,8 +198,11 @@ def _check_bounds(body: bytes, depth: int, members: int) -> None:
     Exact for JSON; of other texts, exact up to the place where the parser will stop.
     """
     # Most bodies have fewer of these bytes, in strings or not, than either bound allows.
-    opened, closed = body.count(b"[") + body.count(b"{"), body.count(b"]") + body.count(b"}")
-    if opened <= depth and max(opened, closed) + body.count(b",") <= members:
+    marks = body.translate(None, _NOT_MARKS)
+    if len(marks) <= members:
+        if marks.count(b"[") + marks.count(b"{") > depth:
+            nesting = body.replace(b"\\\\", b"").replace(b'\\"', b"").translate(None, _NOT_NESTING)
+            _check_depth(b"".join(nesting.split(b'"')[::2]), depth)
         return
     # Without escapes, every second stretch between quotes is a string.
     outline = body.replace(b"\\\\", b"").replace(b'\\"', b"").translate(None, _NOT_OUTLINE)
@@ -209,6 +215,10 @@ def _check_bounds(body: bytes, depth: int, members: int) -> None:
     empty = outline.count(b"[]") + outline.count(b"{}")
     if opened - empty + outline.count(b",") > members or len(brackets) > 2 * (members + 1):
         _refuse_members(members)
+    _check_depth(brackets, depth)
+
+
+def _check_depth(brackets: bytes, depth: int) -> None:
     if max(accumulate(map(_STEP.__getitem__, brackets)), default=0) > depth:
         _refuse("json_too_deep", f"the JSON is nested more than {depth} deep")
 

@@ -38,7 +38,11 @@ BESIDE = ".*"
 """Ends the path of a text that stands beside what a part says, or in a part that nobody knows."""
 # A piece of something encoded: no word is as long.
 _ENCODED = re.compile(r"(?<![A-Za-z0-9+/_=-])[A-Za-z0-9+/_=-]{24,}+")
-_LEAST_CODE = 24
+_CODE = b"x" * 24
+_CODE_SIGNS = bytes(
+    ord("x" if re.match("[A-Za-z0-9+/_=-]", chr(byte)) else " ") for byte in range(256)
+)
+"""Each byte as `x` if it can stand in something encoded."""
 TOOLS = frozenset({Role.TOOL, Role.FUNCTION})
 """Who a policy's `tool_results` is about."""
 _UNTRUSTED = frozenset({Role.USER, Role.TOOL, Role.FUNCTION, Role.UNKNOWN})
@@ -185,7 +189,7 @@ def _joined_codes(contents: Iterable[_Content]) -> Iterator[TextPart]:
     pieces: list[str] = []
     holders: list[TextPart] = []
     for part in (content.part for content in contents):
-        if len(part.text) >= _LEAST_CODE and (found := _ENCODED.findall(part.text)):
+        if holds_code(part.text) and (found := _ENCODED.findall(part.text)):
             pieces += found
             holders.append(part)
     if len(holders) > 1:
@@ -193,6 +197,11 @@ def _joined_codes(contents: Iterable[_Content]) -> Iterator[TextPart]:
         decoded = decode_runs(code)
         if decoded != code:
             yield _join(holders, decoded.strip())
+
+
+def holds_code(text: str) -> bool:
+    """Whether something as long as a piece of code stands in a text; most texts have none."""
+    return _CODE in text.encode("ascii", "replace").translate(_CODE_SIGNS)
 
 
 def _new(candidates: Iterable[TextPart], judged: Iterable[TextPart]) -> Iterator[TextPart]:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +17,7 @@ from guardproxy.policy.scope import (
     FRAGMENT_CHARACTERS,
     OVERLAP_CHARACTERS,
     SEAM_CHARACTERS,
+    holds_code,
     select,
     split_media,
 )
@@ -299,3 +301,14 @@ def test_however_a_text_is_cut_it_is_read_whole(text: str, data: st.DataObject) 
     assert any(
         text in part.text for part in select(parts(*pieces), policy(), Direction.INPUT).judged
     )
+
+
+@given(
+    st.lists(
+        st.text("aZ0+/_=-", max_size=30) | st.sampled_from([" ", "\u00e9", "\u4e2d", "?", "\ud800"])
+    ).map("".join)
+)
+def test_code_is_seen_at_a_glance_where_it_stands(text: str) -> None:
+    runs = re.findall("[A-Za-z0-9+/_=-]+", text)
+
+    assert holds_code(text) == any(len(run) >= 24 for run in runs)
