@@ -289,9 +289,7 @@ class BoundedProtocol(asyncio.Protocol):
         """Ends the connection when its caller has taken what was written, or does not take it."""
         self._transport.close()
         if self._transport.get_write_buffer_size():
-            if self._timer is not None:
-                self._timer.cancel()
-            self._timer = self._loop.call_later(self._bounds.idle_seconds, self._transport.abort)
+            self._alarm.set(self._loop.time() + self._bounds.idle_seconds)
 
     def _start(self, cycle: Cycle) -> None:
         task = self._loop.create_task(cycle.run(self._app))
@@ -309,7 +307,9 @@ class BoundedProtocol(asyncio.Protocol):
         self._alarm.set(self._bounds.body_due(self._body_begun, now, self._body_bytes))
 
     def _is_late(self) -> None:
-        if self._reading_paused:
+        if self._transport.is_closing():
+            self._transport.abort()
+        elif self._reading_paused:
             # It is us who do not read.
             self._alarm.set(self._loop.time() + self._bounds.idle_seconds)
         elif self._in_head or self._last is None or self._last.complete:

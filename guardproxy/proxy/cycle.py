@@ -19,6 +19,8 @@ from guardproxy.proxy.headers import Headers
 logger = logging.getLogger(__name__)
 
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+_PIECE = 64 * 1024
+"""Bytes of an answer handed to the transport before it must have passed on most of them."""
 _MOST_WAITING = 64 * 1024
 """Bytes of a body that wait for their reader before reading stops."""
 # RFC 9110, 15.3.5 and 15.4.5.
@@ -147,11 +149,11 @@ class Cycle:
             self.begun = True
             self._head = message
         elif self.begun and not self.complete:
-            self._send_body(message.get("body", b""), more=message.get("more_body", False))
+            await self._send_body(message.get("body", b""), more=message.get("more_body", False))
         else:
             raise RuntimeError("a body comes after its head and before its end")
 
-    def _send_body(self, body: bytes, *, more: bool) -> None:
+    async def _send_body(self, body: bytes, *, more: bool) -> None:
         head = b""
         if self._head is not None:
             head = self._head_bytes(self._head["status"], self._head["headers"])
@@ -166,12 +168,23 @@ class Cycle:
             if self._left < 0 or (self._left and not more):
                 raise RuntimeError("a body is as long as its head says")
             data = head + body
-        if data:
-            self._line.write(data)
-        if not more:
+        await self._write(data)
+        if not more and not self._gone:
             self.complete = True
             self._tell()
             self._line.answered(self)
+
+    async def _write(self, data: bytes) -> None:
+        """In pieces: what the transport holds is paid for by nobody, and nobody is waited for."""
+        if len(data) <= _PIECE:
+            self._line.write(data)
+            return
+        for start in range(0, len(data), _PIECE):
+            if self._line.write_paused and not self._gone:
+                await self._line.drained()
+            if self._gone:
+                return
+            self._line.write(data[start : start + _PIECE])
 
     def _head_bytes(self, status: int, headers: Headers) -> bytes:
         lines, closes = [_STATUS_LINES[status]], False
