@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
@@ -38,8 +37,7 @@ class Outcome(StrEnum):
     """A bug of ours."""
 
 
-@dataclass(frozen=True, slots=True)
-class Exchange:
+class Exchange(NamedTuple):
     """One request and its answer, when both are over.
 
     `route` is the template (`/v1/chat/completions`) or `unknown`, never the caller's own path.

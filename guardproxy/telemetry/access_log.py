@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import fields
 
 from guardproxy.events import Exchange, Judgement, Outcome
+from guardproxy.telemetry.records import DataRecord, Plain, escaped, plain
 
 _FAILED = frozenset({Outcome.UPSTREAM_FAILED, Outcome.OVERLOADED})
 
 _PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
-_FIELDS = tuple(field.name for field in fields(Exchange))
 
 _log = logging.getLogger("guardproxy.access")
 
@@ -24,9 +23,16 @@ class AccessLog:
     def finished(self, exchange: Exchange) -> None:
         level = level_of(exchange)
         if _log.isEnabledFor(level):
-            line = {name: getattr(exchange, name) for name in _FIELDS}
+            line = {name: _plain(value) for name, value in exchange._asdict().items()}
             line["seconds"] = round(exchange.seconds, 6)
-            _log.log(level, "request", extra=line)
+            _log.handle(DataRecord(_log.name, level, "request", line))
+
+
+def _plain(value: object) -> Plain:
+    # Nearly every value is short text or a number; `plain` knows the rest.
+    if type(value) is int or value is None:
+        return value
+    return escaped(value) if type(value) is str else plain(value)
 
 
 def level_of(exchange: Exchange) -> int:

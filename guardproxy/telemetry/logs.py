@@ -39,24 +39,21 @@ class LineWriter:
 
     def __init__(self, write: Write, *, capacity: int = QUEUED_LINES) -> None:
         self._write = write
-        self._lines: queue.Queue[str | None] = queue.Queue(capacity)
+        self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self._capacity = capacity
         self._thread = threading.Thread(target=self._run, name="guardproxy-log", daemon=True)
         self._thread.start()
 
     def put(self, line: str) -> bool:
         """Whether there was room."""
-        try:
-            self._lines.put_nowait(line)
-        except queue.Full:
+        if self._lines.qsize() >= self._capacity:
             return False
+        self._lines.put(line)
         return True
 
     def close(self, timeout: float = CLOSING_SECONDS) -> None:
         """Write what waits, for so many seconds at most."""
-        try:
-            self._lines.put(None, timeout=timeout)
-        except queue.Full:
-            return
+        self._lines.put(None)
         self._thread.join(timeout)
 
     def _run(self) -> None:

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
 
 import pytest
 
@@ -70,8 +69,8 @@ def test_text_that_went_on_unjudged_is_a_warning() -> None:
 
 
 def test_probes_that_went_well_are_left_to_those_who_look_for_them() -> None:
-    probe = replace(exchange(), route="/readyz")
+    probe = exchange()._replace(route="/readyz")
 
     assert level_of(probe) == logging.DEBUG
-    assert level_of(replace(probe, outcome=Outcome.FAILED)) == logging.ERROR
-    assert level_of(replace(probe, outcome=Outcome.REFUSED)) == logging.INFO
+    assert level_of(probe._replace(outcome=Outcome.FAILED)) == logging.ERROR
+    assert level_of(probe._replace(outcome=Outcome.REFUSED)) == logging.INFO
