@@ -28,6 +28,7 @@ _ROLES = {
         Role.SYSTEM, Role.DEVELOPER, Role.USER, Role.ASSISTANT, Role.TOOL, Role.FUNCTION,
     )
 }  # fmt: skip
+_ROLE_AND_CONTENT = frozenset({"role", "content"})
 _COUNTS = ("max_tokens", "max_completion_tokens", "top_logprobs")
 _READ_APART = frozenset(
     {"messages", "tools", "functions", "response_format", "prediction", "guardrails", "logit_bias"}
@@ -68,6 +69,8 @@ class _ChatReader(RequestReader):
             raise RequestError("must be an object", code="invalid_message", param=path)
         role = role_of(message.get("role"), _ROLES, path)
         self.content(message.get("content"), role, f"{path}.content")
+        if message.keys() <= _ROLE_AND_CONTENT:
+            return
         for field in ("name", "refusal", "reasoning_content", "reasoning"):
             if (value := message.get(field)) is not None:
                 self.say(role, text_of(value), f"{path}.{field}")

@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, groupby, islice
+from typing import NamedTuple
 
 from guardproxy.content import MediaKind, MediaPart, Role, TextPart
 from guardproxy.normalize.encodings import decode_runs
@@ -107,7 +108,8 @@ def select(
         for together in _scopes(contents, apart=config.tool_results is not None):
             candidates += _joined_fragments(together)
             candidates += _joined_codes(together)
-    return Selection((*judged, *_new(candidates, judged)), tuple(exempt))
+    joined = _new(candidates, judged) if candidates else ()
+    return Selection((*judged, *joined), tuple(exempt))
 
 
 def _scopes(contents: list[_Content], *, apart: bool) -> Iterator[list[_Content]]:
@@ -145,8 +147,7 @@ def split_media(media: Iterable[MediaPart], config: PolicyConfig) -> MediaSplit:
     return MediaSplit(those(Unscannable.BLOCK), those(Unscannable.FLAG), those(Unscannable.ALLOW))
 
 
-@dataclass(frozen=True, slots=True)
-class _Content:
+class _Content(NamedTuple):
     """A text in a message's `content`; `place` is its place among several parts, if there are."""
 
     message: str
@@ -167,6 +168,8 @@ def _contents(texts: Iterable[TextPart]) -> list[_Content]:
 def _joined_parts(contents: Iterable[_Content]) -> Iterator[TextPart]:
     for _, members in groupby(contents, key=lambda content: content.message):
         parts = [content for content in members if content.place]
+        if not parts:
+            continue
         yield from _around_seams([content.part for content in parts])
         # An upstream may leave out what it does not know, and read what is left in one.
         yield from _around_seams([content.part for content in parts if not content.beside])
