@@ -45,6 +45,8 @@ _UNFINISHED = re.compile(
     rf"(?:{_BETWEEN}{{1,3}}[\dA-Z]{{1,12}})*{_BETWEEN}{{0,3}})"  # ... and its groups
     r"\Z"
 )
+_DIGIT = re.compile(r"\d")
+_SEPARATOR = re.compile(r"[\s,;!?\u3001\u3002\uff0c\uff01\uff1b\uff1f]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +112,7 @@ class _Channel:
         if complete:
             self.completed = covered
         text = self.tail[: covered - self.tail_start]
-        unfinished = _UNFINISHED.search(text, max(0, len(text) - _LONGEST_VALUE))
-        kept = len(unfinished.group()) if unfinished and hold_values else 0
+        kept = unfinished_value(text) if hold_values else 0
         self.settled = max(self.settled, covered - kept)
         start = self._window_start()
         self.tail = self.tail[start - self.tail_start :]
@@ -130,6 +131,17 @@ class _Channel:
         if self.new:
             self.tail += "".join(self.new)
             self.new.clear()
+
+
+def unfinished_value(text: str) -> int:
+    """How many characters at the end of a text may be the beginning of a value."""
+    if _DIGIT.search(text, max(0, len(text) - _LONGEST_VALUE)):
+        unfinished = _UNFINISHED.search(text, max(0, len(text) - _LONGEST_VALUE))
+        return len(unfinished.group()) if unfinished else 0
+    # Without digits it is what stands after the last separator: looked for from the end.
+    backwards = text[: -_LONGEST_VALUE - 1 : -1]
+    separator = _SEPARATOR.search(backwards)
+    return separator.start() if separator else len(backwards)
 
 
 def _speaker(channel: str) -> str:

@@ -18,7 +18,15 @@ from hypothesis.stateful import (
 
 from guardproxy.content import MediaKind, MediaPart, Role
 from guardproxy.errors import StreamError
-from guardproxy.stream_guard import _LONGEST_VALUE, _OVERLAP, WINDOW, Question, StreamGuard
+from guardproxy.stream_guard import (
+    _LONGEST_VALUE,
+    _OVERLAP,
+    _UNFINISHED,
+    WINDOW,
+    Question,
+    StreamGuard,
+    unfinished_value,
+)
 from guardproxy.verdict import StreamMode
 from tests.profiles import examples
 
@@ -343,3 +351,10 @@ def test_what_waits_for_a_judgement_is_counted_in_live_mode_too() -> None:
 
     assert len(guard.release()) == 1
     assert (guard.held_bytes, guard.unjudged) == (0, 12)
+
+
+@given(st.text(st.sampled_from("abAB12+-(. \n,\u3002\uff11\u00e9@"), max_size=200))
+def test_where_no_digit_is_an_unfinished_value_is_found_from_the_end(text: str) -> None:
+    found = _UNFINISHED.search(text, max(0, len(text) - _LONGEST_VALUE))
+
+    assert unfinished_value(text) == (len(found.group()) if found else 0)

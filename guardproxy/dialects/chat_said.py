@@ -81,7 +81,8 @@ def read_choice(choice: Mapping[str, JsonValue], index: int, said: Said) -> None
 def read_spoken(spoken: Mapping[str, JsonValue], path: str, said: Said) -> None:
     """Everything a message or a delta says."""
     for name in fields.SAID_TEXT:
-        read_text(spoken.get(name), f"{path}.{name}", said)
+        if (text := spoken.get(name)) is not None:
+            read_text(text, f"{path}.{name}", said)
     calls = spoken.get("tool_calls")
     if isinstance(calls, list):
         for position, call in enumerate(calls):
