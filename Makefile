@@ -17,11 +17,17 @@ SECONDS_EACH ?= 60
 ROUNDS ?= 3
 # Where other gateways are installed for `make bench`, as bench/README.md says.
 OPPONENTS ?= .opponents
+# What `make eval` measures: folders or files of labelled texts (docs/quality-measuring.md), how many
+# rows of each source and language (all if not given), what the model was trained on, which model.
+DATA ?=
+SAMPLE ?=
+TRAINED_ON ?=
+MODEL ?=
 # pyright asks a web site for its newest version unless told not to.
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo check lint types test peers bench fmt docs build clean
+.PHONY: help demo check lint types test peers bench fmt docs eval build clean
 
 help:
 	@echo "make demo    install, then show one question answered and one refused"
@@ -35,6 +41,7 @@ help:
 	@echo "make fuzz    coverage-guided fuzzing, SECONDS_EACH=60 a target (TARGETS=\"events policy\")"
 	@echo "make fmt     format and fix what can be fixed"
 	@echo "make docs    write the tables of docs/ that are made from the code"
+	@echo "make eval    measure the model on labelled texts, write docs/quality.md (DATA=\"dev more\")"
 	@echo "make build   wheel and source archive into dist/"
 	@echo "make clean   remove what the other words made"
 
@@ -82,6 +89,13 @@ fmt: $(VENV)/.dev
 docs: $(VENV)/.dev
 	$(BIN)/python -m tests.tables
 
+eval: $(VENV)/.dev
+	@test -n "$(DATA)" || { echo 'make: give DATA="FOLDER ...", see docs/quality-measuring.md' >&2; exit 2; }
+	@mkdir -p build
+	$(BIN)/guardproxy eval $(addprefix --data ,$(DATA)) --partial --scores build/eval-scores.db \
+		$(if $(SAMPLE),--sample $(SAMPLE)) $(if $(TRAINED_ON),--trained-on $(TRAINED_ON)) \
+		$(if $(MODEL),--model $(MODEL)) --output build/eval --page docs/quality.md >/dev/null
+
 build: $(VENV)/.dev
 	$(BIN)/python -m hatchling build
 
@@ -93,7 +107,7 @@ clean:
 # A stamp says that what pyproject.toml asks for is installed. The tools include the demo's parts.
 $(VENV)/.dev: pyproject.toml | $(VENV)/.pip
 	@echo "installing guardproxy and its tools into $(VENV), a minute or two"
-	@$(BIN)/python -m pip install --quiet --editable . --group dev
+	@$(BIN)/python -m pip install --quiet --editable . --group dev --group training
 	@touch $@ $(VENV)/.demo
 
 $(VENV)/.demo: pyproject.toml | $(VENV)/.pip

@@ -1,0 +1,230 @@
+"""Loss, calibration, thresholds, average precision, few-bit matrices."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+torch = pytest.importorskip("torch", reason="torch is missing: pip install --group training")
+
+from training.activations import Range
+from training.averaging import averaged
+from training.calibration import (
+    DANGEROUS_AND_CRIMINAL,
+    calibrate,
+    expected_error,
+    reliability,
+    thresholds,
+)
+from training.config import CATEGORIES
+from training.encoder import dequantised
+from training.features import highest_per_text
+from training.heads import Examples, Head, HeadConfig, fit
+from training.losses import masked_loss, with_union
+from training.measure import area_under_roc, average_precision, macro, table
+from training.quantise import four_bit_rows, int8_matrix, smoothing_factors
+from training.rows import LABELS
+
+ONES = torch.ones(len(LABELS))
+PLACES = {name: place for place, name in enumerate(LABELS)}
+
+
+def labels(**known: int) -> torch.Tensor:
+    row = torch.full((1, len(LABELS)), -1, dtype=torch.int8)
+    for name, value in known.items():
+        row[0, PLACES[name]] = value
+    return row
+
+
+def test_unknown_labels_do_not_count() -> None:
+    logits = torch.randn(1, len(CATEGORIES), requires_grad=True)
+
+    masked_loss(logits, labels(law=1), ONES, ONES, 0.0).backward()
+
+    assert logits.grad is not None
+    assert logits.grad[0].nonzero().flatten().tolist() == [PLACES["law"]]
+
+
+def test_a_union_asks_for_one_of_its_parts() -> None:
+    logits = torch.zeros(1, len(CATEGORIES), requires_grad=True)
+
+    masked_loss(logits, labels(dangerous_or_criminal=1), ONES, ONES, 0.0).backward()
+
+    assert logits.grad is not None
+    asked = logits.grad[0].nonzero().flatten().tolist()
+    assert asked == [PLACES["dangerous"], PLACES["criminal"]]
+
+
+def test_a_union_whose_parts_are_known_adds_nothing() -> None:
+    logits = torch.zeros(1, len(CATEGORIES))
+
+    with_parts = labels(dangerous=1, dangerous_or_criminal=1)
+
+    assert masked_loss(logits, with_parts, ONES, ONES, 0.0) == pytest.approx(
+        float(masked_loss(logits, labels(dangerous=1), ONES, ONES, 0.0))
+    )
+
+
+@given(st.floats(-8, 8), st.floats(-8, 8))
+def test_the_union_is_what_independent_parts_give(one: float, other: float) -> None:
+    logits = torch.zeros(1, len(CATEGORIES))
+    logits[0, PLACES["dangerous"]], logits[0, PLACES["criminal"]] = one, other
+
+    union = float(with_union(logits)[0, -1].sigmoid())
+
+    p, q = (1 / (1 + np.exp(-x)) for x in (one, other))
+    assert union == pytest.approx(1 - (1 - p) * (1 - q), abs=1e-5)
+
+
+def scored(count: int = 400) -> tuple[np.ndarray, np.ndarray]:
+    draw = np.random.default_rng(0)
+    truth = (draw.random((count, len(LABELS))) < 0.3).astype(np.int8)
+    logits = 3.0 * truth[:, : len(CATEGORIES)] + draw.normal(size=(count, len(CATEGORIES))) + 2
+    return logits.astype(np.float32), truth
+
+
+def test_calibrated_scores_say_how_often_they_are_right() -> None:
+    logits, truth = scored()
+
+    found = calibrate(logits, truth)
+    bins = reliability(found.probabilities(logits), truth)
+
+    assert expected_error(bins) < 0.03
+    assert sum(each["texts"] for each in bins) == 400 * len(CATEGORIES)
+
+
+def test_a_category_without_texts_cannot_be_calibrated() -> None:
+    logits, truth = scored(5)
+
+    with pytest.raises(ValueError, match="sexual: too few"):
+        calibrate(logits, truth)
+
+
+def test_a_calibrated_head_gives_the_probabilities() -> None:
+    head = Head(
+        np.ones((3, 2), np.float32),
+        np.zeros(3, np.float32),
+        np.ones((2, 3), np.float32),
+        np.zeros(2, np.float32),
+    )
+    features = np.array([[0.5, 0.25]], np.float32)
+
+    moved = head.calibrated(np.array([2, 1], np.float32), np.array([0, -1], np.float32))
+
+    assert moved.logits(features).tolist() == [[4.5, 1.25]]
+
+
+@given(st.integers(1, 20), st.integers(1, 50))
+def test_thresholds_keep_false_positives_under_their_shares(each: int, together: int) -> None:
+    draw = np.random.default_rng(each).random((600, len(CATEGORIES)), dtype=np.float32)
+    benign = 0.9 * draw**3
+
+    found = thresholds(
+        benign, each=each / 1000, together=together / 1000, blocking=("sexual", "criminal")
+    )
+
+    reached = {name: benign[:, i] >= found[name] for i, name in enumerate(CATEGORIES)}
+    assert all(hits.mean() <= each / 1000 + 0.002 for hits in reached.values())
+    assert (reached["sexual"] | reached["criminal"]).mean() <= together / 1000
+    assert found[DANGEROUS_AND_CRIMINAL] > 0
+
+
+def test_average_precision_of_a_perfect_order_is_one() -> None:
+    assert average_precision(np.array([0.9, 0.8, 0.1]), np.array([1, 1, 0])) == 1
+    assert average_precision(np.array([0.5, 0.5]), np.array([1, 0])) == 0.5
+    assert area_under_roc(np.array([0.9, 0.5, 0.5, 0.1]), np.array([1, 1, 0, 0])) == 0.875
+
+
+def test_only_categories_with_texts_of_both_kinds_are_in_the_table() -> None:
+    logits, truth = scored()
+    truth[:, 0] = -1
+    truth[:, 1] = 1
+
+    found = table(logits, truth)
+
+    assert list(found) == list(CATEGORIES[2:])
+    assert macro(found) == pytest.approx(np.mean(list(found.values())), abs=1e-4)
+    assert np.isnan(macro({}))
+
+
+WEIGHTS = arrays.arrays(np.float32, (8, 64), elements=st.floats(-1, 1, width=32))
+
+
+@given(WEIGHTS)
+def test_int8_weights_are_off_by_half_a_step_at_most(weights: np.ndarray) -> None:
+    given_range = Range(np.full(8, -1, np.float32), np.full(8, 2, np.float32))
+
+    packed = int8_matrix(weights, given_range)
+
+    assert np.abs(packed.weights * packed.scales - weights).max() <= packed.scales.max() / 2 + 1e-6
+    assert packed.input_zero == 85
+
+
+def test_seven_bits_stay_in_their_range() -> None:
+    weights = np.random.default_rng(0).normal(size=(8, 4)).astype(np.float32)
+    packed = int8_matrix(weights, Range(-np.ones(8), np.ones(8)), 63)
+
+    assert np.abs(packed.weights).max() == 63
+
+
+def test_smoothing_takes_outliers_out_of_activations() -> None:
+    weights = np.ones((2, 3), np.float32)
+    activations = Range(np.array([-100, -1], np.float32), np.array([100, 1], np.float32))
+
+    smoothed = activations.scaled(1 / smoothing_factors(weights, activations))
+
+    assert smoothed.size[0] / smoothed.size[1] < 5
+
+
+def test_four_bit_rows_come_back_exact() -> None:
+    draw = np.random.default_rng(0)
+    blocks = draw.integers(0, 256, (3, 2, 18), dtype=np.uint8)
+    blocks[:, :, :2] = np.array([0.01], np.float16).view(np.uint8)
+    blocks[:, :, 2] = 0  # a half byte of 0 stands for the largest weight, which gives the scale
+    table_before = dequantised(blocks)
+
+    packed, scales = four_bit_rows(table_before)
+
+    halves = np.stack([packed & 15, packed >> 4], axis=-1).reshape(3, 2, 32).astype(np.float32)
+    assert np.array_equal((halves - 8) * scales[..., None], table_before.reshape(3, 2, 32))
+
+
+def test_a_text_scores_as_its_highest_window() -> None:
+    windows = np.array([[0.1, 0.2], [0.3, 0.1], [0.5, 0.5]], np.float32)
+
+    expected = np.array([[0.3, 0.2], [0.5, 0.5]], np.float32)
+    assert np.array_equal(highest_per_text(windows, [2, 1]), expected)
+
+
+def test_weights_are_averaged_but_for_new_ones(tmp_path_factory: pytest.TempPathFactory) -> None:
+    save = pytest.importorskip("safetensors.numpy").save_file
+    folder = tmp_path_factory.mktemp("weights")
+    save({"a": np.zeros(2, np.float32)}, folder / "before")
+    after = {"a": np.ones(2, np.float32), "queries": np.ones(1, np.float32)}
+    save({**after, "head.weight": np.ones(1, np.float32)}, folder / "after")
+
+    found = averaged(folder / "before", folder / "after", 0.25)
+
+    assert {name: value.tolist() for name, value in found.items()} == {
+        "a": [0.25, 0.25],
+        "queries": [1.0],
+    }
+
+
+def test_a_head_learns_what_separates_texts_whatever_their_source() -> None:
+    draw = np.random.default_rng(0)
+    features = draw.normal(size=(600, 6)).astype(np.float32)
+    truth = np.zeros((600, len(LABELS)), np.int8)
+    truth[:, 1] = features[:, 0] > 0
+    sources = ["one", "other"] * 300
+
+    head = fit(
+        Examples(features, truth, np.ones(600), sources),
+        HeadConfig(hidden=8, members=2, epochs=30, rate=1e-2, offsets=True),
+    )
+
+    assert head.hidden_weight.shape == (16, 6)
+    assert average_precision(head.logits(features)[:, 1], truth[:, 1]) > 0.95

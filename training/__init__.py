@@ -1,0 +1,1 @@
+"""The pipeline that makes a model folder for guardproxy. The package never imports it."""

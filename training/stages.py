@@ -1,0 +1,224 @@
+"""The stages between a fine-tuned encoder and a model folder, each reading what the last wrote."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+from safetensors.numpy import load_file, save_file
+
+from training.activations import Range, ranges
+from training.augment import CHANGES, Pools
+from training.averaging import averaged
+from training.calibration import Calibration, calibrate, expected_error, reliability, thresholds
+from training.config import CATEGORIES, RunConfig
+from training.features import GraphRunner, highest_per_text
+from training.framing import Framer
+from training.graph import Form, build
+from training.heads import Examples, Head, HeadConfig, fit
+from training.measure import macro, table
+from training.network import Encoder
+from training.rows import Row
+from training.sampling import weights
+
+Floats = npt.NDArray[np.float32]
+
+AVERAGED: Final = "averaged.safetensors"
+RANGES: Final = "ranges.npz"
+ENCODER_GRAPH: Final = "encoder.onnx"
+HEAD: Final = "head.npz"
+HEAD_FACTS: Final = "head.json"
+CALIBRATION: Final = "calibration.npz"
+CALIBRATION_FACTS: Final = "calibration.json"
+THRESHOLDS: Final = "thresholds.json"
+
+_RANGE_TEXTS: Final = 300
+_CHANGED_SHARE: Final = 0.2
+_CHANGES_FOR_HEADS: Final = ("needle", "needle", "filler", "prefix", "context", "noise", "case")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a run keeps its files, and how its texts are cut."""
+
+    work: Path
+    tokenizer: Path
+    config: RunConfig
+
+    def framer(self) -> Framer:
+        return Framer(self.tokenizer, self.config.window, self.config.window // 4)
+
+
+def quantise(
+    place: Place, rows: Sequence[Row], *, pretrained: Path, tuned: Path, share: float
+) -> None:
+    """Averages the weights, watches some texts go through, writes the int8 graph of the encoder."""
+    tensors = averaged(pretrained, tuned, share)
+    save_file(tensors, place.work / AVERAGED)
+    encoder = Encoder.load(
+        place.work / AVERAGED,
+        early_layer=place.config.early_layer,
+        attention_pools=len(tensors["queries"]),
+    ).eval()
+    chance = random.Random(place.config.seed)
+    some = chance.sample(list(rows), min(_RANGE_TEXTS, len(rows)))
+    found = ranges(encoder, [windows[0] for windows in place.framer().windows(some)])
+    np.savez(
+        place.work / RANGES,
+        **{name: np.stack([each.least, each.greatest]) for name, each in found.items()},
+    )
+    form = Form(found, early_layer=place.config.early_layer)
+    onnx.save(build(tensors, form, None), place.work / ENCODER_GRAPH)
+
+
+def read_form(place: Place, greatest_weight: int = 127) -> Form:
+    """The int8 form that `quantise` found."""
+    with np.load(place.work / RANGES) as stored:
+        found = {name: Range(*stored[name]) for name in stored.files}
+    return Form(found, greatest_weight, place.config.early_layer)
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """Pooled features of the windows of texts, and how many windows each text has."""
+
+    pooled: Floats
+    counts: Sequence[int]
+
+    def logits(self, head: Head) -> Floats:
+        """[texts, categories]: the highest over a text's windows."""
+        return highest_per_text(head.logits(self.pooled), self.counts)
+
+
+def joined(one: Features, other: Features) -> Features:
+    """Texts of both, in order."""
+    return Features(np.concatenate([one.pooled, other.pooled]), [*one.counts, *other.counts])
+
+
+def features(place: Place, rows: Sequence[Row], name: str, *, most_windows: int = 6) -> Features:
+    """Features of rows, kept in a file so that a stage that is run again has them at once."""
+    file = place.work / f"features-{name}.npz"
+    if file.exists():
+        with np.load(file) as stored:
+            return Features(stored["pooled"].astype(np.float32), stored["counts"].tolist())
+    cut = [windows[:most_windows] for windows in place.framer().windows(rows)]
+    flat = [window for windows in cut for window in windows]
+    pooled = GraphRunner(place.work / ENCODER_GRAPH).many(flat, f"features of {name}")
+    counts = [len(windows) for windows in cut]
+    np.savez(file, pooled=pooled.astype(np.float16), counts=counts)
+    return Features(pooled, counts)
+
+
+def head_rows(place: Place, rows: Sequence[Row], count: int) -> list[Row]:
+    """All rows written for this project, others drawn by weight, and changes of some of them."""
+    config = place.config
+    shares = weights(rows, config)
+    written = [i for i, row in enumerate(rows) if row.source.startswith("authored_")]
+    others = np.setdiff1d(np.arange(len(rows)), written)
+    drawn = np.random.default_rng(config.seed).choice(
+        others,
+        size=min(count, len(others)),
+        replace=False,
+        p=shares[others] / shares[others].sum(),
+    )
+    kept = [rows[i] for i in [*written, *drawn.tolist()]]
+    chance = random.Random(config.seed)
+    pools = Pools.of(rows)
+    changed = [
+        CHANGES[chance.choice(_CHANGES_FOR_HEADS)](row, pools, chance)
+        for row in chance.sample(kept, int(_CHANGED_SHARE * len(kept)))
+    ]
+    return kept + changed
+
+
+def examples(place: Place, rows: Sequence[Row], pooled: Features) -> Examples:
+    """The first window of each row, weighted as in fine-tuning."""
+    first = np.cumsum([0, *pooled.counts[:-1]])
+    return Examples(
+        pooled.pooled[first],
+        np.array([row.labels for row in rows], np.int8),
+        weights(rows, place.config),
+        [row.source for row in rows],
+    )
+
+
+def labels_of(rows: Sequence[Row]) -> npt.NDArray[np.int8]:
+    """[rows, LABELS]."""
+    return np.array([row.labels for row in rows], np.int8)
+
+
+def fit_head(
+    place: Place,
+    train: Examples,
+    config: HeadConfig,
+    measured: dict[str, tuple[Features, Sequence[Row]]],
+) -> Head:
+    """Fits the head; writes it, its settings and its average precision on what is measured."""
+    head = fit(train, config)
+    np.savez(place.work / HEAD, **asdict(head))
+    facts: dict[str, Any] = {"config": asdict(config), "rows": len(train.labels)}
+    for name, (pooled, rows) in measured.items():
+        found = table(pooled.logits(head), labels_of(rows))
+        facts[name] = {**found, "macro": macro(found)}
+    _write_json(place.work / HEAD_FACTS, facts)
+    return head
+
+
+def read_head(place: Place) -> Head:
+    """What `fit_head` wrote."""
+    with np.load(place.work / HEAD) as stored:
+        return Head(**{name: stored[name] for name in stored.files})
+
+
+def calibrate_head(place: Place, head: Head, pooled: Features, rows: Sequence[Row]) -> Head:
+    """The head with calibrated logits; writes how reliable they are."""
+    logits, labels = pooled.logits(head), labels_of(rows)
+    found = calibrate(logits, labels)
+    np.savez(place.work / CALIBRATION, slopes=found.slopes, offsets=found.offsets)
+    bins = reliability(found.probabilities(logits), labels)
+    _write_json(
+        place.work / CALIBRATION_FACTS, {"expected_error": expected_error(bins), "bins": bins}
+    )
+    return head.calibrated(found.slopes, found.offsets)
+
+
+def read_calibrated(place: Place) -> Head:
+    """The head as it goes into the model."""
+    with np.load(place.work / CALIBRATION) as stored:
+        found = Calibration(stored["slopes"], stored["offsets"])
+    return read_head(place).calibrated(found.slopes, found.offsets)
+
+
+def choose_thresholds(
+    place: Place, benign: Floats, *, each: float, together: float, blocking: Sequence[str]
+) -> dict[str, float]:
+    """Chooses and writes the default thresholds, from scores of harmless texts."""
+    found = thresholds(benign, each=each, together=together, blocking=blocking)
+    limits = np.array([found[name] for name in CATEGORIES])
+    reached = (benign >= limits).mean(axis=0)
+    facts = {
+        "thresholds": found,
+        "texts": len(benign),
+        "reached": dict(zip(CATEGORIES, np.round(reached, 4).tolist(), strict=True)),
+        "together": float(
+            (benign >= limits)[:, [CATEGORIES.index(b) for b in blocking]].any(1).mean()
+        ),
+    }
+    _write_json(place.work / THRESHOLDS, facts)
+    return found
+
+
+def tensors_of(place: Place) -> dict[str, Floats]:
+    """The averaged encoder."""
+    return load_file(place.work / AVERAGED)
+
+
+def _write_json(file: Path, value: object) -> None:
+    file.write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
