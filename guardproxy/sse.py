@@ -50,6 +50,7 @@ class EventDecoder:
         self._max_event_bytes = max_event_bytes
         self._failure: StreamError | None = None
         self._at_start = True
+        self._begun = False
         self._after_cr = False
         self._block = bytearray()
         self._block_start = 0  # 1 while the block begins with the LF of the block before
@@ -133,6 +134,11 @@ class EventDecoder:
             line = line.removeprefix(_BYTE_ORDER_MARK)
         if not line:
             return False
+        if not self._begun and (beginning := line.lstrip()):
+            self._begun = True
+            # A client that sees so reads it whole, and puts together what no line says.
+            if beginning.startswith((b"{", b"[")):
+                raise StreamError("the upstream called JSON an event stream")
         if b"\0" in line:
             raise StreamError("the upstream sent an event with a NUL byte")
         try:

@@ -25,6 +25,8 @@ from guardproxy.dialects.leaves import (
 from guardproxy.dialects.logprobs import tokens_said
 from guardproxy.strict_json import JsonValue
 
+BESIDE = "beside"
+"""Ends the channel of what stands beside the texts of a content: references, titles, addresses."""
 _POSITION = re.compile(r"\[\d+\]")
 
 
@@ -103,23 +105,28 @@ def read_text(value: JsonValue, channel: str, said: Said) -> None:
     if isinstance(value, str):
         said.say(channel, value)
         return
-    # Mistral: a list of chunks, thinking ones among them. Pieces of one text, no separator.
+    # Mistral: a list of chunks, thinking ones among them. Pieces of one text, no separator; a
+    # reference between two of them is shown elsewhere and parts nothing.
     chunks = value if isinstance(value, list) else [value]
-    said.say(channel, "".join(_chunk_text(chunk) for chunk in chunks))
+    said.say(channel, "".join(map(_chunk_text, chunks)))
+    beside = (_beside_text(chunk) for chunk in chunks)
+    said.say(f"{channel}.{BESIDE}", "\n".join(filter(None, beside)))
     for chunk in chunks:
-        said.note_media(channel, _beside_text(chunk))
+        said.note_media(channel, _left_of(chunk))
 
 
 def _chunk_text(chunk: JsonValue) -> str:
-    structure = fields.ANSWER_STRUCTURE
     if not isinstance(chunk, dict):
         return text_of(chunk)
     read = {key: member for key, member in chunk.items() if key in fields.PART_TEXT_KEYS}
-    beside = text_of(_beside_text(chunk), structure=structure, without_media=True)
-    return "\n".join(filter(None, (text_of(read, structure=structure), beside)))
+    return text_of(read, structure=fields.ANSWER_STRUCTURE)
 
 
-def _beside_text(chunk: JsonValue) -> JsonValue:
+def _beside_text(chunk: JsonValue) -> str:
+    return text_of(_left_of(chunk), structure=fields.ANSWER_STRUCTURE, without_media=True)
+
+
+def _left_of(chunk: JsonValue) -> JsonValue:
     return left_over(chunk, fields.PART_TEXT_KEYS) if isinstance(chunk, dict) else None
 
 

@@ -42,7 +42,7 @@ _SHORT_WORD = re.compile(_LETTER + b"{0,23}")
 _ENCODES = re.compile(r"[%&\\<]")
 _LONGEST_WORD = 128
 _SCHEME_AND_KEY = re.compile(
-    rb"(?:[A-Za-z0-9-]{1,32} +)?[!-~]+|[A-Za-z0-9-]{1,32}(?: +\w+=[!-~]+)+"
+    b"(?:[A-Za-z0-9-]{1,32} +)?%b+|[A-Za-z0-9-]{1,32}(?: +\\w+=%b+)+" % (_LETTER, _LETTER)
 )
 _LONGEST_NAME = 64
 _LEAST_CODE = 24

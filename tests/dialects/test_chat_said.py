@@ -39,8 +39,21 @@ def test_a_chunk_that_holds_a_picture_is_a_picture_and_its_other_text_is_read() 
     picture: JsonValue = {"type": "image_url", "image_url": {"url": "data:image/png;base64,QQ=="}}
     found = said({"content": [{"type": "text", "text": "See", "alt": "a sun"}, picture]})
 
-    assert found.pieces == [Piece("choices[0].content", "See\na sun")]
+    assert found.pieces == [
+        Piece("choices[0].content", "See"), Piece("choices[0].content.beside", "a sun"),
+    ]  # fmt: skip
     assert [medium.kind for medium in found.media] == [MediaKind.IMAGE]
+
+
+def test_a_reference_between_two_chunks_parts_no_word() -> None:
+    reference: JsonValue = {"type": "tool_reference", "title": "A page", "url": "https://a.example"}
+    chunks: list[JsonValue] = [
+        {"type": "text", "text": "kil"}, reference, {"type": "text", "text": "ling"},
+    ]  # fmt: skip
+
+    assert channels({"content": chunks}) == {
+        "content": "killing", "content.beside": "A page\nhttps://a.example",
+    }  # fmt: skip
 
 
 def test_a_data_url_as_text_is_text() -> None:

@@ -61,6 +61,7 @@ TEXTS = [
     (b"authorization", SENTENCE),
     (b"authorization", f"Bearer {SENTENCE}"),
     (b"x-api-key", SENTENCE),
+    (b"x-api-key", quote(SENTENCE)),
     (b"openai-organization", "".join(f"&#{ord(letter)};" for letter in SENTENCE)),
     (b"mistral-note", "grüße"),
 ]

@@ -112,7 +112,8 @@ Proxies = Callable[..., Proxy]
 def heard(body: bytes) -> str:
     """All that a client of a stream may put together: each field's text over all events."""
     texts: dict[str, str] = {}
-    for each in EventDecoder(1 << 24).feed(body + b"\n\n"):
+    # A comment first: a whole answer is no stream, and the decoder would say so.
+    for each in EventDecoder(1 << 24).feed(b":\n" + body + b"\n\n"):
         data = each.data or ""
         if data.startswith("{"):
             value = json.loads(data)
