@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import json
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -13,14 +12,22 @@ from random import Random
 import httpx
 
 from guardproxy.dialects.base import Dialect
-from tests.deep import bodies
+from tests.deep import bodies, channels
 from tests.deep.bodies import Plan
+from tests.deep.channels import Event
+from tests.deep.guardrails import Ruled
+from tests.deep.headers import answered
+from tests.deep.hearing import heard
+from tests.deep.policies import BUFFER, EXEMPT, HOLD, LIVE
 from tests.deep.requests import DOORS, JSON_HEADER, RAW, ROUTES, RequestCase, path_of, plain_body
+from tests.deep.turns import RESULTS, conversation
 from tests.dialects.bodies import Json
 from tests.dialects.recorded import WIRE, recorded
 
 SSE, NDJSON = "text/event-stream", "application/x-ndjson"
 DONE = "[DONE]"
+HEAD = "in its head"
+"""The sentence is in a header of the answer, and nowhere else."""
 _LINES = re.compile(r"\r\n|\r|\n")
 _FILLER = "It is sunny, and the bees are about. "
 
@@ -87,6 +94,15 @@ class AnswerCase:
     clean: bool
     words: tuple[str, ...]
     song: str
+    pieces: tuple[str, ...] = ()
+
+    @property
+    def in_head(self) -> bool:
+        return HEAD in self.words
+
+    def heard_in(self, body: bytes) -> bool:
+        """Whether a client hears the sentence in what it got."""
+        return heard(self.song, body, self.pieces)
 
 
 def answer_case(seed: str) -> AnswerCase:
@@ -101,20 +117,32 @@ def answer_case(seed: str) -> AnswerCase:
     else:
         kind, data = "application/json", _whole(plan, dialect, clean=clean)
     status, headers, fault = 200, [(b"content-type", kind.encode())], None
-    if not clean:
+    if not clean and HEAD not in plan.words:
         status, headers, data, fault = _faulty(plan, kind, data)
-    mode = plan.rng.choice(("hold", "hold", "buffer"))
+    elif not clean:
+        headers = list(answered(plan, kind))
+    mode = plan.rng.choice((HOLD, HOLD, BUFFER, LIVE, EXEMPT))
     plan.says(mode)
     return AnswerCase(
-        _asked(plan.rng, route), mode, status, tuple(headers), _reads(plan, data), fault, clean,
-        tuple(plan.words), plan.song,
+        _asked(plan, route, mode), mode, status, tuple(headers), _reads(plan, data), fault, clean,
+        tuple(plan.words), plan.song, tuple(plan.pieces),
     )  # fmt: skip
 
 
-def _asked(rng: Random, route: str) -> RequestCase:
-    body = json.dumps(plain_body(rng, DOORS[route])).encode()
-    path = path_of(rng, route)
-    return RequestCase("POST", path, b"", (JSON_HEADER,), (body,), True, (), "")
+def _asked(plan: Plan, route: str, mode: str) -> RequestCase:
+    """A request that passes, whatever its answer; perhaps one that exempts what the answer says."""
+    body = plain_body(plan.rng, DOORS[route])
+    form = RESULTS.get(DOORS[route].name)
+    found = conversation(body)
+    if mode == EXEMPT and form is not None and found is not None:
+        song = plan.song or "sunny"
+        pieces = [song, *plan.pieces, *bodies.cut(plan, song, 4)]
+        found[1][:0] = [form(piece) for piece in pieces]
+    ruling = Ruled(mode, clean=True)
+    data = json.dumps(body).encode("utf-8", "surrogatepass")
+    return RequestCase(
+        "POST", path_of(plan.rng, route), b"", (JSON_HEADER,), (data,), ruling, (), ""
+    )
 
 
 def _reads(plan: Plan, data: bytes) -> tuple[bytes, ...]:
@@ -142,6 +170,11 @@ def _whole(plan: Plan, dialect: Dialect, *, clean: bool) -> bytes:
         return bodies.written(plan, body).encode()
     plan.says("whole")
     if plan.chance(0.05):
+        plan.says(HEAD)
+        return bodies.written(plan, body).encode()
+    if plan.chance(0.1) and (forms := channels.WHOLE.get(dialect.name)):
+        return bodies.written(plan, channels.whole(plan, forms)).encode()
+    if plan.chance(0.05):
         return plan.sing(in_text=True).encode(plan.rng.choice(("utf-8", "utf-16")))
     bodies.put(plan, body)
     text = bodies.written(plan, body)
@@ -150,13 +183,13 @@ def _whole(plan: Plan, dialect: Dialect, *, clean: bool) -> bytes:
 
 # ---- streams ----------------------------------------------------------------------------------
 
-Event = tuple[str, Json]
-
 
 def _stream(plan: Plan, dialect: Dialect, *, clean: bool) -> tuple[str, bytes]:
     recording = plan.rng.choice(STREAMS[dialect.name])
     events = recording.values
-    if not clean:
+    if not clean and plan.chance(0.04):
+        plan.says("stream", HEAD)
+    elif not clean:
         plan.says("stream")
         form = plan.rng.choice((_split, _split, _split, _one_event, _in_a_frame))
         if form is _in_a_frame and recording.kind == SSE:
@@ -190,6 +223,8 @@ def _split(plan: Plan, events: list[Event]) -> list[Event]:
     speaking = [at for at, (_, value) in enumerate(events) if _is_delta(value)]
     if not speaking:
         return _one_event(plan, events)
+    if plan.chance(0.2) and (sung := channels.over_deltas(plan, events, speaking)) is not None:
+        return sung
     at = plan.rng.choice(speaking)
     name, template = events[at]
     place = plan.rng.randrange(len(bodies.text_places(template)))
@@ -330,58 +365,3 @@ def _damaged(plan: Plan, data: bytes) -> tuple[bytes, Exception | None]:
     name = plan.rng.choice(list(damages))
     plan.says(name)
     return damages[name]
-
-
-# ---- what a client hears ----------------------------------------------------------------------
-
-
-def hears(case: AnswerCase, body: bytes) -> bool:
-    """Whether the song is in a body for any client: as bytes, in a string, or over events."""
-    texts = [body.decode(coding, "ignore") for coding in ("utf-8", "utf-16-le", "utf-16-be")]
-    if body.startswith(b"\x1f\x8b"):
-        texts.append(gzip.decompress(body).decode("utf-8", "ignore"))
-    return any(case.song in text for text in (*texts, *_channels(texts[0])))
-
-
-def _channels(body: str) -> Iterator[str]:
-    """Every string of a body, and what strings at one place of all events say together."""
-    together: dict[str, str] = {}
-    for source, value in _values(body):
-        choices = value.get("choices") if isinstance(value, dict) else None
-        index = source
-        if isinstance(choices, list) and choices and isinstance(choices[0], dict):
-            index += str(choices[0].get("index"))
-        for path, text in bodies.strings_in(value):
-            yield text
-            together[index + path] = together.get(index + path, "") + text
-    for text in together.values():
-        yield text
-        # Pieces of JSON become JSON once they are joined.
-        yield from (inner for _, inner in bodies.strings_in(text))
-
-
-def _values(body: str) -> Iterator[tuple[str, Json]]:
-    """What stands in a body, read as one value, as lines, and as events; and as which of them."""
-    lines = _LINES.split(body)
-    blocks: list[list[str]] = [[]]
-    for line in lines:
-        name, colon, value = line.partition(":")
-        if not line:
-            blocks.append([])
-        elif name == "data":
-            blocks[-1].append(value.removeprefix(" "))
-        elif colon:
-            yield "field", {name: value.removeprefix(" ")}
-    yield from (("whole", value) for value in _json(body))
-    yield from (("line", value) for line in lines for value in _json(line))
-    for block in blocks:
-        data = "\n".join(block)
-        yield from (("event", value) for value in _json(data) or [[data]])
-
-
-def _json(text: str) -> list[Json]:
-    """The value of a text in a list, or nothing."""
-    try:
-        return [json.loads(text, strict=False)]
-    except (ValueError, RecursionError):
-        return []

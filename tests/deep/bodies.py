@@ -18,6 +18,12 @@ _DRESSES = (
     "{}", "{}", "{}", "data: {}", "data:text/plain,{}", "data:image/png;base64,{}",
     "https://example.com {}", "  {}\n", "well then, {} and so it goes",
 )  # fmt: skip
+# What no reader of the code minds, and a careless one stumbles over.
+_TIGHT = {
+    "base64": ("word{}", "see:{}", "{}word", "abc{}"),
+    "hex": ("word{}", "be{}", "{}, and", "fade{}"),
+    "percent": ("https://example.com/?q={}", "https://example.com/{}/a", "see%20{}"),
+}
 TEXT_KEYS = frozenset(
     {
         "content", "text", "prompt", "input", "arguments", "refusal", "reasoning", "thinking",
@@ -31,10 +37,14 @@ _STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 
 @dataclass
 class Plan:
-    """What a case does, in words for its report; `song` is the sentence as this case sings it."""
+    """What a case does, in words for its report; `song` is the sentence as this case sings it.
+
+    `pieces` are those of a song that stands in more than one channel.
+    """
 
     rng: Random
     song: str = ""
+    pieces: list[str] = field(default_factory=list)
     words: list[str] = field(default_factory=list)
 
     def says(self, *words: str) -> None:
@@ -52,14 +62,13 @@ class Plan:
         name = "plain" if self.chance(0.6) else self.rng.choice(list(disguises))
         if short:
             self.song = disguises[name](CANARY)
-            # Joined to an address before it, a percent code is the address's.
-            if len(self.song) < FRAGMENT_CHARACTERS and name != "percent":
+            if len(self.song) < FRAGMENT_CHARACTERS:
                 self.says(name)
                 return self.song
             name = "plain"
         self.says(name)
         self.song = disguises[name](CANARY)
-        return self.rng.choice(_DRESSES).format(self.song)
+        return self.rng.choice((*_DRESSES, *_TIGHT.get(name, ()))).format(self.song)
 
 
 def wrapped(plan: Plan) -> Json:

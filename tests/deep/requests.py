@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,6 +14,10 @@ from guardproxy.dialects.raw_json import RawJson
 from guardproxy.dialects.routes import GUARDED
 from tests.deep import bodies
 from tests.deep.bodies import Plan
+from tests.deep.guardrails import Ruled, ruled
+from tests.deep.headers import Headers, asked
+from tests.deep.policies import HOLD
+from tests.deep.turns import call, split_code, split_content, split_turns
 from tests.dialects.bodies import Json
 from tests.dialects.recorded import recorded
 
@@ -33,20 +38,39 @@ REQUESTS = {dialect.name: recorded(dialect).requests for dialect in DOORS.values
 
 @dataclass(frozen=True, slots=True)
 class RequestCase:
-    """A request; `clean` ones are well formed, without the sentence, and must pass unchanged."""
+    """A request; clean ones are well formed, without the sentence, and must pass unchanged."""
 
     method: str
     raw_path: str
     query: bytes
-    headers: tuple[tuple[bytes, bytes], ...]
+    headers: Headers
     chunks: tuple[bytes, ...]
-    clean: bool
+    ruling: Ruled
     words: tuple[str, ...]
     song: str
 
     @property
+    def clean(self) -> bool:
+        return self.ruling.clean
+
+    @property
+    def in_head(self) -> bool:
+        """The sentence is in a header, and nowhere else."""
+        return "header" in self.words
+
+    @property
     def body(self) -> bytes:
         return b"".join(self.chunks)
+
+    def passed_as(self, sent: bytes) -> bool:
+        """Whether this is the request: to the byte, or without its `guardrails` alone."""
+        if not self.ruling.cut:
+            return sent == self.body
+        pairs = zip(sent, self.body, strict=False)
+        kept = next((at for at, (mine, theirs) in enumerate(pairs) if mine != theirs), len(sent))
+        wanted = json.loads(self.body)
+        wanted.pop("guardrails")
+        return self.body.endswith(sent[kept:]) and json.loads(sent) == wanted
 
 
 def path_of(rng: Random, route: str) -> str:
@@ -62,17 +86,25 @@ def request_case(seed: str) -> RequestCase:
     path, body = path_of(plan.rng, route), plain_body(plan.rng, dialect)
     if plan.chance(0.1):
         data = bodies.written(plan, body).encode()
-        return _case(plan, "POST", path, query=b"", headers=(JSON_HEADER,), data=data, clean=True)
+        ruling = Ruled(HOLD, clean=True)
+        return _case(plan, "POST", path, headers=(JSON_HEADER,), data=data, ruling=ruling)
+    if plan.chance(0.2) and (rules := ruled(plan, body, _sung)) is not None:
+        data = _encoded(bodies.written(plan, body))
+        return _case(plan, "POST", path, headers=(JSON_HEADER,), data=data, ruling=rules)
+    if plan.chance(0.06):
+        headers = (JSON_HEADER, *asked(plan))
+        data = _encoded(bodies.written(plan, body))
+        return _case(plan, "POST", path, headers=headers, data=data)
     query = b""
     if plan.chance(0.04):
         plan.says("query")
         query = b"q=" + quote_plus(plan.sing()).encode()
     else:
-        plan.rng.choice((_put, _put, _put, _split_content, _split_turns, _call))(plan, body)
+        _sung(plan, body)
     text = bodies.written(plan, body)
     data = bodies.tricked(plan, text) if plan.chance(0.25) else _encoded(text)
     method, path, headers = _head(plan, path)
-    return _case(plan, method, path, query=query, headers=headers, data=data, clean=False)
+    return _case(plan, method, path, query=query, headers=headers, data=data)
 
 
 def plain_body(rng: Random, dialect: Dialect) -> Json:
@@ -95,102 +127,21 @@ def _case(
     method: str,
     path: str,
     *,
-    query: bytes,
-    headers: tuple[tuple[bytes, bytes], ...],
+    headers: Headers,
     data: bytes,
-    clean: bool,
+    query: bytes = b"",
+    ruling: Ruled = Ruled(HOLD),  # noqa: B008 - frozen
 ) -> RequestCase:
     size = plan.rng.choice((len(data) or 1, len(data) or 1, 1_000, 50))
     chunks = tuple(data[at : at + size] for at in range(0, len(data), size)) or (b"",)
-    return RequestCase(
-        method, path, query, headers, chunks, clean, tuple(plan.words), plan.song
-    )  # fmt: skip
+    return RequestCase(method, path, query, headers, chunks, ruling, tuple(plan.words), plan.song)
 
 
-def _put(plan: Plan, body: Json) -> None:
-    bodies.put(plan, body)
-
-
-def _conversation(body: Json) -> tuple[str, list[Json]] | None:
-    """The turns of a body, where it has such."""
-    for key in ("messages", "inputs", "input"):
-        if isinstance(turns := body.get(key), list) and all(
-            isinstance(each, dict) for each in turns
-        ):
-            return key, turns
-    return None
-
-
-PICTURES: dict[str, list[Json]] = {
-    "chat_completions": [{"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}],
-    "messages": [{"type": "image", "source": {"type": "url", "url": "https://example.com/a.png"}}],
-    "responses": [{"type": "input_image", "image_url": "https://example.com/a.png"}],
-    "conversations": [{"type": "image_url", "image_url": "https://example.com/a.png"}],
-}
-"""What says nothing and may stand between two parts of a text."""
-STRINGS_ONLY = frozenset({"ollama_chat"})
-"""Dialects whose contents have no parts."""
-
-
-def _split_content(plan: Plan, body: Json) -> None:
-    """The sentence over parts of one content, with other parts in between."""
-    found = _conversation(body)
-    if found is None or plan.words[0] in STRINGS_ONLY:
-        _put(plan, body)
-        return
-    name = plan.words[0]
-    plan.says("over parts")
-    kind = "input_text" if found[0] == "input" else "text"
-    between = [[], [{"type": kind, "text": ""}], *([each] for each in PICTURES.get(name, ()))]
-    parts: list[Json] = []
-    for piece in bodies.cut(plan, plan.sing(in_text=True)):
-        parts.append({"type": kind, "text": piece})
-        parts += plan.rng.choice(between)
-    found[1].append(_turn(found[0], plan.rng.choice(("user", "user", "assistant")), parts))
-
-
-def _split_turns(plan: Plan, body: Json) -> None:
-    """The sentence over short turns, of one role or of two, perhaps with others between."""
-    found = _conversation(body)
-    if found is None:
-        _put(plan, body)
-        return
-    plan.says("over turns")
-    mixed = plan.chance(0.3)
-    other = not mixed and plan.chance(0.3)
-    for piece in bodies.cut(plan, plan.sing(short=True), most=4):
-        role = plan.rng.choice(("user", "assistant")) if mixed else "user"
-        found[1].append(_turn(found[0], role, piece))
-        if other:
-            found[1].append(_turn(found[0], "assistant", "go on"))
-
-
-def _turn(key: str, role: str, content: Json) -> Json:
-    turn = {"role": role, "content": content}
-    return turn | {"object": "entry", "type": "message.input"} if key == "inputs" else turn
-
-
-def _call(plan: Plan, body: Json) -> None:
-    """The sentence in a tool call's arguments, or in its result."""
-    found = _conversation(body)
-    if found is None or found[0] != "messages":
-        _put(plan, body)
-        return
-    plan.says("in a call")
-    arguments = bodies.folded(plan, plan.sing(in_text=True))
-    forms: list[Callable[[], Json]] = [
-        lambda: {"role": "assistant", "tool_calls": [
-            {"id": "c", "type": "function", "function": {"name": "f", "arguments": arguments}}]},
-        lambda: {"role": "assistant", "tool_calls": [
-            {"id": "c", "type": "custom", "custom": {"name": "f", "input": arguments}}]},
-        lambda: {"role": "assistant", "function_call": {"name": "f", "arguments": arguments}},
-        lambda: {"role": "tool", "tool_call_id": "c", "content": arguments},
-        lambda: {"role": "assistant", "content": [
-            {"type": "tool_use", "id": "c", "name": "f", "input": {"a": [arguments]}}]},
-        lambda: {"role": "user", "content": [
-            {"type": "tool_result", "tool_use_id": "c", "content": arguments}]},
-    ]  # fmt: skip
-    found[1].append(plan.rng.choice(forms)())
+def _sung(plan: Plan, body: Json) -> None:
+    """The sentence somewhere in a body."""
+    put = bodies.put
+    shapes = (put, put, put, split_content, split_turns, split_turns, split_code, call)
+    plan.rng.choice(shapes)(plan, body)
 
 
 _KINDS = (
@@ -202,7 +153,7 @@ _KINDS = (
 _CODINGS = (b"gzip", b"identity", b"br", b"identity, gzip", b"x", b"")
 
 
-def _head(plan: Plan, path: str) -> tuple[str, str, tuple[tuple[bytes, bytes], ...]]:
+def _head(plan: Plan, path: str) -> tuple[str, str, Headers]:
     method, headers = "POST", [JSON_HEADER]
     if plan.chance(0.06):
         headers = [

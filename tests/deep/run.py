@@ -6,38 +6,29 @@ import asyncio
 import json
 import logging
 from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
+from unittest.mock import patch
 from urllib.parse import unquote
 
 import httpx
 from starlette.types import ASGIApp, Message, Scope
 
-from guardproxy.app import Application
+from guardproxy.app import Application, build_classifier
+from guardproxy.events import Outcome
+from guardproxy.proxy.trail import Trail, trail_of
 from guardproxy.settings import Settings
+from guardproxy.verdict import Direction
 from tests.asgi import HOST, body_messages
-from tests.deep.answers import AnswerCase, answer_case, hears
+from tests.deep import headers
+from tests.deep.answers import AnswerCase, answer_case
 from tests.deep.canary import CanaryJudge
+from tests.deep.headers import Headers
+from tests.deep.policies import LIVE, POLICIES
 from tests.deep.requests import RequestCase, request_case
 from tests.upstreams import Answering
 
-POLICY = """
-name: deep
-input:
-  - block_on_error: true
-    moderation_llm_v2: {{action: block}}
-output:
-  - block_on_error: true
-    moderation_llm_v2: {{action: block}}
-streaming: {{mode: {mode}}}
-unscannable: {{image: allow, audio: allow, file: allow}}
-allow_stored_state: true
-passthrough: [{{path: /v1/rerank, methods: [POST]}}]
-limits: {{event_bytes: 65536, hold_bytes: 4096}}
-"""
-"""Media pass, so that a text which is taken for one does, too."""
-MODES = ("hold", "buffer")
 PATIENCE = 30.0
 FINE = b'{"id": "1", "choices": [{"index": 0, "message": {"role": "assistant", "content": "Hi."}}]}'
 
@@ -65,9 +56,17 @@ class Upstream:
 
     answer: AnswerCase | None = None
     sent: list[bytes] = field(default_factory=list)
+    heads: list[tuple[bytes, bytes]] = field(default_factory=list)
+
+    def is_asked(self, answer: AnswerCase | None) -> None:
+        """Forgets what was, and gives this answer next; one of its own for None."""
+        self.answer = answer
+        self.sent.clear()
+        self.heads.clear()
 
     async def handle(self, request: httpx.Request) -> httpx.Response:
         self.sent.append(await request.aread())
+        self.heads += request.headers.raw
         answer = self.answer
         if answer is None:
             kind = {"content-type": "application/json"}
@@ -113,15 +112,21 @@ class Figures:
 
 @dataclass(frozen=True, slots=True)
 class Got:
-    """What the client got."""
+    """What the client got: `writes` as they left, `trail` how it ended."""
 
     status: int
-    body: bytes
+    headers: Headers
+    writes: tuple[bytes, ...]
     whole: bool
+    trail: Trail
+
+    @property
+    def body(self) -> bytes:
+        return b"".join(self.writes)
 
 
 class Driver:
-    """Applications of every mode, an upstream that is scripted, a client that records."""
+    """Applications of every policy, an upstream that is scripted, a client that records."""
 
     def __init__(
         self, apps: dict[str, ASGIApp], upstream: Upstream, complaints: Complaints
@@ -137,27 +142,36 @@ class Driver:
 
     async def _request(self, seed: str, figures: Figures) -> list[str]:
         case = request_case(seed)
-        self._upstream.answer, self._upstream.sent = None, []
-        got, findings = await self._call(MODES[0], case)
+        self._upstream.is_asked(None)
+        got, findings = await self._call(case.ruling.policy, case)
         sent = b"".join(self._upstream.sent)
-        if case.clean and sent != case.body:
+        if case.clean and not (self._upstream.sent and case.passed_as(sent)):
             findings.append(f"a clean request did not pass: {got.status} {got.body[:300]!r}")
-        if not case.clean and sent:
+        # A header that never travels may stay behind while its request goes on.
+        spoken = headers.sing(case.song, tuple(self._upstream.heads)) if case.in_head else sent
+        if not case.clean and spoken:
             figures.canary_bytes += len(case.song)
             findings.append("the sentence reached the upstream")
-        figures.ended(f"request {'clean' if case.clean else 'canary'} {got.status}")
+        if not case.clean and case.song and case.song.encode() in got.body:
+            findings.append("a refusal repeats the sentence")
+        figures.ended(f"request {case.ruling.policy} {_kind(case)} {got.status}")
         return [f"{each} [request: {', '.join(case.words)}]" for each in findings]
 
     async def _answer(self, seed: str, figures: Figures) -> list[str]:
         case = answer_case(seed)
-        self._upstream.answer, self._upstream.sent = case, []
+        self._upstream.is_asked(case)
         got, findings = await self._call(case.mode, case.asked)
         if case.clean and (got.body != b"".join(case.chunks) or not got.whole):
             findings.append(f"a clean answer did not pass: {got.status} {got.body[-300:]!r}")
-        if not case.clean and hears(case, got.body):
+        hears = case.heard_in(got.body) or (case.in_head and headers.sing(case.song, got.headers))
+        ending = f"{_kind(case)} {got.status}"
+        if not case.clean and hears and case.mode == LIVE and got.trail.streamed:
+            ending = f"cut {got.status}"
+            findings += live_faults(case, got)
+        elif not case.clean and hears:
             figures.canary_bytes += len(case.song)
             findings.append("the sentence reached the client")
-        figures.ended(f"answer {'clean' if case.clean else 'canary'} {got.status}")
+        figures.ended(f"answer {case.mode} {ending}")
         return [f"{each} [answer: {', '.join(case.words)}]" for each in findings]
 
     async def _call(self, mode: str, case: RequestCase) -> tuple[Got, list[str]]:
@@ -165,7 +179,7 @@ class Driver:
         client = Client(case)
         try:
             async with asyncio.timeout(PATIENCE):
-                await self._apps[mode](client.scope(), client.receive, client.send)
+                await self._apps[mode](client.scope, client.receive, client.send)
         except TimeoutError:
             findings.append("hung")
         except Exception as error:  # noqa: BLE001 - whatever it is, it is what we look for
@@ -183,12 +197,12 @@ class Client:
     """One request by hand, and what is sent for it."""
 
     def __init__(self, case: RequestCase) -> None:
-        self._case = case
         self._messages = body_messages(*case.chunks)[::-1]
         self._sent: list[Message] = []
+        self.scope = self._scope(case)
 
-    def scope(self) -> Scope:
-        case = self._case
+    @staticmethod
+    def _scope(case: RequestCase) -> Scope:
         raw = case.raw_path.partition("#")[0] if "#" in case.raw_path else case.raw_path
         return {
             "type": "http",
@@ -208,10 +222,38 @@ class Client:
         self._sent.append(message)
 
     def got(self) -> Got:
+        trail = trail_of(self.scope)
         if not self._sent:
-            return Got(0, b"", whole=False)
-        body = b"".join(message.get("body", b"") for message in self._sent[1:])
-        return Got(self._sent[0]["status"], body, whole=not self._sent[-1].get("more_body", False))
+            return Got(0, (), (), whole=False, trail=trail)
+        writes = tuple(message.get("body", b"") for message in self._sent[1:])
+        status, sent = self._sent[0]["status"], tuple(self._sent[0]["headers"])
+        return Got(status, sent, writes, not self._sent[-1].get("more_body", False), trail)
+
+
+def live_faults(case: AnswerCase, got: Got) -> list[str]:
+    """What is wrong with a live stream in which the client heard the sentence.
+
+    Live, a text leaves before it is judged, so it may be heard. What is promised is that nothing
+    follows it: the write that completes the sentence is the last of the upstream's, then the
+    stream ends in its API's own words, which name the guardrails, and log and metrics say blocked.
+    The judge of these cases answers at once, so that no other write can come between.
+    """
+    said, ending = b"".join(got.writes[:-1]), got.writes[-1]
+    faults = []
+    if got.trail.outcome is not Outcome.BLOCKED or got.trail.direction is not Direction.OUTPUT:
+        faults.append(f"live: heard, and told as {got.trail.outcome}")
+    if not got.whole or b"guardrails" not in ending or case.heard_in(ending):
+        faults.append(f"live: heard, and not ended: {ending[-200:]!r}")
+    if case.heard_in(b"".join(got.writes[:-2])):
+        faults.append("live: went on after it was heard")
+    # A CR that ends the last event is given its LF.
+    if not b"".join(case.chunks).startswith(said.removesuffix(b"\n")):
+        faults.append("live: not what the upstream said")
+    return faults
+
+
+def _kind(case: RequestCase | AnswerCase) -> str:
+    return "clean" if case.clean else "canary"
 
 
 @asynccontextmanager
@@ -231,17 +273,19 @@ async def driving(folder: Path) -> AsyncIterator[Driver]:
 async def _apps(folder: Path, upstream: Upstream) -> AsyncIterator[dict[str, ASGIApp]]:
     apps: dict[str, ASGIApp] = {}
     over = asyncio.Event()
-    async with asyncio.TaskGroup() as tasks:
-        for mode in MODES:
-            file = folder / f"{mode}.yaml"
-            file.write_text(POLICY.format(mode=mode), encoding="utf-8")
-            settings = Settings(upstream="http://upstream.test/v1", policy=str(file))
-            transport = Answering(upstream.handle)
-            app = Application(settings, transport=transport, classifier=CanaryJudge())
-            started = asyncio.Event()
-            tasks.create_task(_live(app, started, over))
-            await started.wait()
-            apps[mode] = app
+    # Every application opens the model, none of these asks it: one is enough.
+    async with build_classifier(Settings()) as embedded, asyncio.TaskGroup() as tasks:
+        with patch("guardproxy.app.build_classifier", lambda *_, **__: nullcontext(embedded)):
+            for name, policy in POLICIES.items():
+                file = folder / f"{name}.yaml"
+                file.write_text(policy, encoding="utf-8")
+                settings = Settings(upstream="http://upstream.test/v1", policy=str(file))
+                transport = Answering(upstream.handle)
+                app = Application(settings, transport=transport, classifier=CanaryJudge())
+                started = asyncio.Event()
+                tasks.create_task(_live(app, started, over))
+                await started.wait()
+                apps[name] = app
         try:
             yield apps
         finally:
