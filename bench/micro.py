@@ -22,7 +22,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from guardproxy import strict_json
 from guardproxy.classifiers.embedded import EMBEDDED_FOLDER, open_classifier
@@ -40,7 +40,10 @@ from guardproxy.policy.decide import decide
 from guardproxy.policy.load import resolve_policy
 from guardproxy.policy.scope import select, split_media
 from guardproxy.policy.taxonomy import V2_CATEGORIES
-from guardproxy.stream_guard import StreamGuard
+from guardproxy.proxy.budget import ByteBudget
+from guardproxy.proxy.relay import StreamPlan, StreamRelay
+from guardproxy.proxy.trail import Trail
+from guardproxy.stream_guard import Question, StreamGuard
 from guardproxy.verdict import Direction, StreamMode, Verdict
 
 _ROUND_SECONDS = 0.03
@@ -131,22 +134,53 @@ class Rooms:
             if verdict.blocked:
                 raise SystemExit("the bench's own text is blocked")
 
-    async def stream(self, events: list[bytes], *, judged: bool) -> None:
-        """A stream of events, one read each; `judged` asks the classifier whenever it may."""
-        reader = self.dialect.open_stream(self.limits)
-        decoder = reader.decoder()
-        held = StreamGuard(StreamMode.HOLD, hold_values=True)
-        rails = Guardrails(self.policy.output)
-        for raw in events:
-            for event in decoder.feed(raw):
-                read = reader.read(event)
-                pieces = [(piece.channel, piece.text) for piece in read.pieces]
-                held.hold(event.raw, pieces, media=read.media, finished=read.finished)
-            if (question := held.question()) is not None:
-                if judged:
-                    await self.guard.check(question.complete, rails, Direction.OUTPUT)
-                held.passed(question)
-                held.release()
+    async def stream(self, events: list[bytes], *, pause: float) -> None:
+        """A stream through the relay, its events `pause` seconds apart, to nobody."""
+        config, rails = self.policy.config, Guardrails(self.policy.output)
+
+        async def judge(question: Question) -> Verdict:
+            return await self.guard.check(question.complete, rails, Direction.OUTPUT)
+
+        with ByteBudget(1 << 30).account() as account:
+            relay = StreamRelay(
+                answer=cast("Any", Paced(events, pause)),
+                reader=self.dialect.open_stream(self.limits),
+                guard=StreamGuard(StreamMode.HOLD),
+                judge=judge,
+                sender=cast("Any", Sink()),
+                plan=StreamPlan(StreamMode.HOLD, config.limits, 60, 200, []),
+                account=account,
+                trail=Trail("bench", 0.0),
+            )
+            if await relay.run() is not None:
+                raise SystemExit("the bench's own text is blocked")
+
+
+class Paced:
+    """An upstream's answer, as far as a relay asks."""
+
+    def __init__(self, events: list[bytes], pause: float) -> None:
+        self._events = events
+        self._pause = pause
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        for event in self._events:
+            await asyncio.sleep(self._pause)
+            yield event
+
+
+class Sink:
+    """A caller, as far as a relay asks."""
+
+    def __init__(self) -> None:
+        self.begun = False
+
+    async def begin(self, status: int, headers: object) -> None:
+        del status, headers
+        self.begun = True
+
+    async def write(self, data: bytes, *, more: bool) -> None:
+        del data, more
 
 
 def new_text(source: random.Random, tokens: int) -> str:
@@ -243,13 +277,17 @@ def run_all(model: OnnxModel, windows: Sequence[Window]) -> None:
 
 def growing_rows(parts: Rooms, source: random.Random) -> Iterator[Row]:
     """Streams by length, and the turns of a conversation."""
-    for judged, count in ((False, _DELTAS), (True, _DELTAS), (True, 2 * _DELTAS)):
+    known = deltas(source, _DELTAS)
+    yield Row(
+        "stream", f"{_DELTAS} deltas at once, remembered", partial(parts.stream, known, pause=0)
+    )
+    for count in (_DELTAS, 2 * _DELTAS):
 
         def streamed(count: int = count) -> tuple[list[bytes]]:
             return (deltas(source, count),)
 
-        what = f"{count} deltas, {'each' if judged else 'none'} judged"
-        yield Row("stream", what, partial(parts.stream, judged=judged), streamed)
+        what = f"{count} new deltas, 20 ms apart"
+        yield Row("stream", what, partial(parts.stream, pause=0.02), streamed)
     for turn in (1, 5, 10, _TURNS):
         what = f"turn {turn}, 38 new tokens each way"
         texts = [new_text(source, 38) for _ in range(2 * (turn - 1))]
@@ -269,7 +307,7 @@ async def measure(rows: Sequence[Row], rounds: int) -> None:
     calls = []
     for row in rows:
         await row.once(1)  # what is remembered is remembered from here on
-        calls.append(max(1, int(_ROUND_SECONDS / await row.once(2) * 2)))
+        calls.append(max(1, int(_ROUND_SECONDS / await row.once(1))))
     for done in range(rounds):
         for row, count in zip(rows, calls, strict=True):
             row.micros.append(await row.once(count) / count * 1e6)
