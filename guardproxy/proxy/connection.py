@@ -27,6 +27,8 @@ from guardproxy.proxy.headers import Headers
 from guardproxy.proxy.presence import CALLER, ClientGone
 
 _REASONS = {400: b"Bad Request", 431: b"Request Header Fields Too Large", 500: b"Error"}
+_LAST_HEAD_SECONDS = 1.0
+"""From the end of serving to the end of a head that may be on its way."""
 _MOST_IN_TURN = 8
 """Requests sent ahead of an answer. When no more are read, nobody hears the caller leave."""
 SLOWEST_BYTES: Final = 1_024
@@ -93,6 +95,7 @@ class BoundedProtocol(asyncio.Protocol):
         self._in_head = True
         self._head_begun = True
         self._deaf = False
+        self._ending = False
         self._unread = 0
         self._body_begun = 0.0
         self._body_bytes = 0
@@ -170,9 +173,13 @@ class BoundedProtocol(asyncio.Protocol):
     # ---- for the server -----------------------------------------------------------------------
 
     def shutdown(self) -> None:
-        """Ends the connection when what has been asked is answered."""
+        """Ends the connection when what has been asked, or is on its way, is answered."""
+        self._ending = True
         if self._cycles:
             self._cycles[-1].keep_alive = False
+        elif self._head_begun:
+            # A first request, or the rest of one, was sent before anybody could know.
+            self._alarm.set(self._loop.time() + _LAST_HEAD_SECONDS)
         else:
             self._transport.close()
 
@@ -212,7 +219,7 @@ class BoundedProtocol(asyncio.Protocol):
                 "query_string": url.query or b"",
                 "headers": self._headers,
             },
-            keep_alive=version != "1.0" and parser.should_keep_alive(),
+            keep_alive=version != "1.0" and parser.should_keep_alive() and not self._ending,
             expects_continue=self._expects_continue,
         )
         scope["extensions"] = {CALLER: cycle}
