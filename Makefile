@@ -107,7 +107,7 @@ clean:
 # A stamp says that what pyproject.toml asks for is installed. The tools include the demo's parts.
 $(VENV)/.dev: pyproject.toml | $(VENV)/.pip
 	@echo "installing guardproxy and its tools into $(VENV), a minute or two"
-	@$(BIN)/python -m pip install --quiet --editable . --group dev --group training
+	@$(BIN)/python -m pip install --quiet --editable . --group dev
 	@touch $@ $(VENV)/.demo
 
 $(VENV)/.demo: pyproject.toml | $(VENV)/.pip

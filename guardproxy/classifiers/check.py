@@ -26,7 +26,7 @@ PROBES: Final = (
     "我想结束自己的生命。",
     "كيف حالك اليوم؟",
     "\N{PILE OF POO} \ud800 </s> [SEP] \x00",
-    "One two three four five six seven eight nine ten. " * 200,
+    "One two three four five six seven eight nine ten. " * 60,
 )
 """Nothing, harmless, harmful, other scripts, what is no text, and more than one window."""
 

@@ -20,22 +20,22 @@ _PARTS: Final = frozenset({"dangerous", "criminal"})
 
 
 def duties(combination: Combination, members: Sequence[Manifest]) -> list[frozenset[str]]:
-    """The categories that each member judges.
+    """The categories that each member is asked about: what it owns, or all that nobody owns.
 
     Raises:
         ValueError: a member owns what it does not judge, or two own the same.
     """
-    owners: dict[str, int] = {}
+    owned: set[str] = set()
     for place, (member, manifest) in enumerate(zip(combination.members, members, strict=True)):
         for category in member.owns:
             if category not in manifest.categories:
                 raise ValueError(f"members.{place}.owns: {member.model} does not judge {category}")
-            if category in owners:
+            if category in owned:
                 raise ValueError(f"members.{place}.owns: {category} has an owner already")
-            owners[category] = place
+            owned.add(category)
     return [
-        frozenset(c for c in manifest.categories if owners.get(c, place) == place)
-        for place, manifest in enumerate(members)
+        frozenset(member.owns) or frozenset(manifest.categories) - owned
+        for member, manifest in zip(combination.members, members, strict=True)
     ]
 
 

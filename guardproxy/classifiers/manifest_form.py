@@ -219,7 +219,7 @@ class Manifest(_Strict):
 class Member(_Strict):
     """A model of a combination: a folder, as seen from the combination's own, or `embedded`.
 
-    What it `owns` is judged by it alone.
+    What it `owns` is judged by it alone, and it is asked about nothing else.
     """
 
     model: str = Field(min_length=1)
@@ -229,8 +229,8 @@ class Member(_Strict):
 class Combination(_Strict):
     """What a folder says that puts several models together. It holds no files of its own.
 
-    A category that nobody owns has the highest score of the members that judge it; where these are
-    several, `default_thresholds` must name it.
+    A category that nobody owns has the highest score of the members without `owns` that judge it;
+    where these are several, `default_thresholds` must name it.
     """
 
     name: str = Field(pattern=NAME)

@@ -13,7 +13,7 @@ import click
 from guardproxy.cli.measuring import Measured, judged, measured, measuring_options
 from guardproxy.errors import DataError
 from guardproxy.evals.evaluate import Plan, asked, evaluate
-from guardproxy.evals.origin import Origin, data_files_of, machine, shown_path, versions
+from guardproxy.evals.origin import Origin, data_files_of, machine, versions
 from guardproxy.evals.plots import MISSING, can_plot, write_plots
 from guardproxy.evals.report import Report
 from guardproxy.evals.report_json import as_json
@@ -115,7 +115,7 @@ def _trained_on(wanted: Measured, file: Path | None) -> tuple[frozenset[str] | N
             sources = trained_sources(file)
         except DataError as error:
             raise click.UsageError(str(error)) from error
-        return sources, f"{len(sources)} sources, by `{shown_path(file)}`"
+        return sources, f"{len(sources)} sources, by `{file.name}`"
     sources = wanted.folder.manifest.trained_on
     if not sources:
         return None, "not told; give --trained-on"

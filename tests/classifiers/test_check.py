@@ -9,7 +9,8 @@ import pytest
 
 from guardproxy.classifiers.check import PROBES, check_models
 from guardproxy.classifiers.manifest import ModelFolder, verify_model_folder
-from guardproxy.classifiers.onnx import OnnxRun, Row
+from guardproxy.classifiers.onnx import OnnxModel, OnnxRun, Row
+from guardproxy.content import Passage
 from guardproxy.errors import ModelError
 from tests.classifiers.foreign import combination, injection, toxicity
 
@@ -95,6 +96,6 @@ def test_a_graph_with_other_inputs_is_refused(tmp_path: Path) -> None:
         check_models(verify_model_folder(folder), runs=1)
 
 
-def test_the_probes_hold_nothing_and_more_than_a_window() -> None:
+def test_the_probes_hold_nothing_and_more_than_a_window(model: OnnxModel) -> None:
     assert "" in PROBES
-    assert max(map(len, PROBES)) > 5000
+    assert len(model.windows(Passage(PROBES[-1]))) > 1

@@ -34,6 +34,18 @@ def test_an_owner_judges_alone_and_brings_its_threshold(tmp_path: Path) -> None:
     assert not manifest.trained_on
 
 
+def test_an_owner_is_asked_about_nothing_else(tmp_path: Path) -> None:
+    members: list[dict[str, object]] = [
+        {"model": "embedded"},
+        {"model": str(EMBEDDED_FOLDER), "owns": ["pii", "law"]},
+    ]
+
+    (_, most), (_, few) = verify_model_folder(combination(tmp_path / "both", members)).members
+
+    assert few == {"pii", "law"}
+    assert most == set(V2_CATEGORIES) - few
+
+
 def test_a_category_of_several_needs_a_threshold(tmp_path: Path) -> None:
     injection(tmp_path / "injection")
     members = [{"model": "embedded"}, {"model": "../injection"}]
@@ -106,11 +118,7 @@ def test_the_merged_threshold_of_v1_comes_along_with_its_parts(tmp_path: Path) -
     merged = "dangerous_and_criminal_content"
     whole = combination(tmp_path / "whole", [{"model": "embedded"}, OWNED])
     owned = {"model": "../toxicity", "owns": ["criminal", "hate_and_discrimination"]}
-    apart = combination(
-        tmp_path / "apart",
-        [{"model": "embedded"}, owned],
-        default_thresholds={"violence_and_threats": 0.5},
-    )
+    apart = combination(tmp_path / "apart", [{"model": "embedded"}, owned])
     own = yaml.safe_load((EMBEDDED_FOLDER / "manifest.yaml").read_text())["default_thresholds"]
 
     assert verify_model_folder(whole).manifest.default_thresholds.get(merged) == own.get(merged)

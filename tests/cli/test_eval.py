@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +15,25 @@ from click.testing import CliRunner, Result
 
 from guardproxy.classifiers.embedded import EMBEDDED_FOLDER
 from guardproxy.cli import eval as command
-from guardproxy.cli import main
+from guardproxy.cli import main, measuring
 from tests.evals.samples import BAD, records, write_csv, write_jsonl
+from tests.fakes import KeywordClassifier
 
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
     return write_jsonl(tmp_path / "rows.jsonl", records())
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A judge that looks for words, where the model's own scores do not matter."""
+
+    @asynccontextmanager
+    async def opened(*args: object, **more: object) -> AsyncIterator[KeywordClassifier]:
+        yield KeywordClassifier()
+
+    monkeypatch.setattr(measuring, "open_judge", opened)
 
 
 def run(*arguments: str | Path) -> Result:
@@ -63,6 +77,7 @@ def test_csv_is_data_too(tmp_path: Path) -> None:
     assert section["slices"]["source"][0]["found"]["value"] == 1
 
 
+@pytest.mark.usefixtures("quick")
 def test_sources_of_the_run_are_reported_apart(data: Path, tmp_path: Path) -> None:
     run_file = tmp_path / "run.json"
     run_file.write_text('{"sources": {"harmful": 4}}')
@@ -73,6 +88,7 @@ def test_sources_of_the_run_are_reported_apart(data: Path, tmp_path: Path) -> No
     assert shown["origin"]["trained_on"].startswith("1 sources, by ")
 
 
+@pytest.mark.usefixtures("quick")
 def test_the_manifest_may_say_what_was_trained_on(data: Path, tmp_path: Path) -> None:
     folder = tmp_path / "model"
     shutil.copytree(EMBEDDED_FOLDER, folder)
@@ -86,6 +102,7 @@ def test_the_manifest_may_say_what_was_trained_on(data: Path, tmp_path: Path) ->
     assert shown["origin"]["trained_on"] == "1 sources, by the model's manifest"
 
 
+@pytest.mark.usefixtures("quick")
 def test_a_policy_and_unfinished_answers_are_measured(data: Path, tmp_path: Path) -> None:
     answers = write_jsonl(
         tmp_path / "answers.jsonl", [{**record, "role": "assistant"} for record in records()]
@@ -101,6 +118,7 @@ def test_a_policy_and_unfinished_answers_are_measured(data: Path, tmp_path: Path
     assert "--partial" in shown["origin"]["command"]
 
 
+@pytest.mark.usefixtures("quick")
 def test_reports_plots_and_page_are_written(data: Path, tmp_path: Path) -> None:
     out, page = tmp_path / "new" / "report", tmp_path / "pages" / "quality.md"
 
@@ -113,6 +131,7 @@ def test_reports_plots_and_page_are_written(data: Path, tmp_path: Path) -> None:
     assert page.read_text() == result.stdout
 
 
+@pytest.mark.usefixtures("quick")
 def test_a_rerun_takes_its_scores_from_the_file(data: Path, tmp_path: Path) -> None:
     scores = tmp_path / "scores.db"
     first, again = (report(run("--data", data, "--scores", scores, "--json")) for _ in range(2))
@@ -121,6 +140,7 @@ def test_a_rerun_takes_its_scores_from_the_file(data: Path, tmp_path: Path) -> N
     assert scores.stat().st_size > 0
 
 
+@pytest.mark.usefixtures("quick")
 def test_without_matplotlib_a_line_says_how_to_get_plots(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -133,6 +153,7 @@ def test_without_matplotlib_a_line_says_how_to_get_plots(
     assert "plots" not in (tmp_path / "out" / "report.md").read_text()
 
 
+@pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
