@@ -36,7 +36,7 @@ help:
 	@echo "make types   mypy and pyright"
 	@echo "make test    the tests, without coverage (ARGS=\"-k name\")"
 	@echo "make peers   other people's suites through guardproxy; a quarter of an hour, needs a registry"
-	@echo "make bench   what guardproxy adds, beside nginx and others; ten minutes (ROUNDS=1: three)"
+	@echo "make bench   what guardproxy adds, beside nginx and others; ten minutes (ROUNDS=1: four)"
 	@echo "make deep    composed cases in search of a way past the guard (CASES=100000, SEED=name)"
 	@echo "make fuzz    coverage-guided fuzzing, SECONDS_EACH=60 a target (TARGETS=\"events policy\")"
 	@echo "make fmt     format and fix what can be fixed"
@@ -107,7 +107,7 @@ clean:
 # A stamp says that what pyproject.toml asks for is installed. The tools include the demo's parts.
 $(VENV)/.dev: pyproject.toml | $(VENV)/.pip
 	@echo "installing guardproxy and its tools into $(VENV), a minute or two"
-	@$(BIN)/python -m pip install --quiet --editable . --group dev
+	@$(BIN)/python -m pip install --quiet --editable . --group dev --group training
 	@touch $@ $(VENV)/.demo
 
 $(VENV)/.demo: pyproject.toml | $(VENV)/.pip

@@ -45,8 +45,8 @@ def bench(
     """Measure what guardproxy adds on this machine: the upstream alone, nginx, guardproxy.
 
     Needs Linux and wrk (Debian, Ubuntu: apt install wrk); nginx is used where it is installed.
-    Everything runs on loopback, on the same two cores, in about ten minutes (--rounds 1
-    --seconds 1: three). Tables go to standard output, what happens now to standard error.
+    Everything runs on loopback, on the same two cores, in about five minutes (--rounds 1
+    --seconds 1: two). Tables go to standard output, what happens now to standard error.
     """
     run = measured(Plan(rounds, seconds, streams), [], [])
     if raw is not None:

@@ -10,13 +10,13 @@ PATIENCE: Final = {200: 2}
 """Connections -> times as many seconds of load: a slow gateway answers the first of them late."""
 WORDS: Final = 40
 """Of the prompt wherever its length is not what is measured. Each is one token."""
-LENGTHS: Final = {10: 1, 150: 1, 1000: 1, 8000: 3}
+LENGTHS: Final = {10: 1, 150: 1, 1000: 1, 8000: 2}
 """Words of a prompt -> seconds of each round, more where few are answered in a second."""
 
 STREAM_WORDS: Final = 100
 QUICK_PAUSE_MS: Final = 5
 """Between the words of a stream that runs alone."""
-QUICK_STREAMS: Final = 3
+QUICK_STREAMS: Final = 2
 """One after another, in each round."""
 PACED_PAUSE_MS: Final = 20
 """Between the words of streams that run at once: 50 words a second."""

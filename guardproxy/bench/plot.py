@@ -24,8 +24,6 @@ _MARGIN: Final = 16
 _OURS: Final = "#2563eb"
 _OTHERS: Final = "#9ca3af"
 _TEXT: Final = "#111827"
-_SMALLEST_SHARE: Final = 0.01
-"""Of the width, for the smallest bar: on a scale of logarithms it would have none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +92,9 @@ def _panel(title: str, bars: Sequence[Bar], top: int) -> str:
 
 
 def _shares(values: Sequence[float]) -> list[float]:
-    """Lengths between 0 and 1 by logarithm; equal ones are all whole."""
+    """Lengths between 0 and 1 by logarithm, from the power of ten below the smallest."""
     if not values:
         return []
-    smallest, span = math.log(min(values)), math.log(max(values)) - math.log(min(values))
-    if span == 0:
-        return [1.0] * len(values)
-    return [max(_SMALLEST_SHARE, (math.log(value) - smallest) / span) for value in values]
+    start = math.ceil(math.log10(min(values))) - 1
+    span = math.log10(max(values)) - start
+    return [(math.log10(value) - start) / span for value in values]

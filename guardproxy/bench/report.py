@@ -169,7 +169,8 @@ def _floor(run: Run, summary: Summary) -> Iterator[str]:
     if workers := ", ".join(
         f"{count}: {number(rate)} requests/s" for count, rate in sorted(summary.workers.items())
     ):
-        yield f"Workers, each judging on one core: {workers}."
+        failed = sum(each.failed for each in run.workers)
+        yield f"Workers, each judging on one core: {workers}; {failed} failed."
     if run.steady:
         sizes = ", ".join(f"{each.streams:,}: {megabytes(each.rss)} MB" for each in run.steady)
         broken = run.steady[-1].broken
