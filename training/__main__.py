@@ -13,7 +13,7 @@ import click
 import torch
 
 from guardproxy.classifiers.embedded import EMBEDDED_FOLDER
-from guardproxy.classifiers.manifest import TOKENIZER_FILE
+from guardproxy.classifiers.manifest_form import TOKENIZER_FILE
 from training import finetune as tuning
 from training import pack as packing
 from training import prepare as preparing

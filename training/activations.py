@@ -7,14 +7,12 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from training.arrays import Floats
 from training.framing import PAD
 from training.network import Encoder
-
-Floats = npt.NDArray[np.float32]
 
 _TEXTS_AT_ONCE: Final = 16
 MATRICES: Final = {"qkv": "q", "ao": "ao", "fi": "fi", "fo": "fo"}

@@ -8,10 +8,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 from safetensors.numpy import load_file
 
-Floats = npt.NDArray[np.float32]
+from training.arrays import Floats
 
 
 def averaged(pretrained: Path, finetuned: Path, share: float) -> dict[str, Floats]:

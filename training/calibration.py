@@ -7,11 +7,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 
+from training.arrays import Floats, Labels
 from training.config import CATEGORIES
-
-Floats = npt.NDArray[np.float32]
 
 DANGEROUS_AND_CRIMINAL: Final = "dangerous_and_criminal_content"
 _STEPS: Final = 60
@@ -34,7 +32,7 @@ class Calibration:
         return result
 
 
-def calibrate(logits: Floats, labels: npt.NDArray[np.int8]) -> Calibration:
+def calibrate(logits: Floats, labels: Labels) -> Calibration:
     """Platt's line for each category, on texts whose label is known.
 
     Raises:
@@ -51,7 +49,7 @@ def calibrate(logits: Floats, labels: npt.NDArray[np.int8]) -> Calibration:
     return Calibration(slopes, offsets)
 
 
-def _platt(logits: npt.NDArray[np.float64], truth: npt.NDArray[np.float64]) -> tuple[float, float]:
+def _platt(logits: Floats, truth: Floats) -> tuple[float, float]:
     """Logistic regression on one number, by Newton's method.
 
     Targets are Platt's, a little away from 0 and 1, so that separable data stay finite.
@@ -69,7 +67,7 @@ def _platt(logits: npt.NDArray[np.float64], truth: npt.NDArray[np.float64]) -> t
     return max(0.05, float(line[0])), float(line[1])
 
 
-def reliability(scores: Floats, labels: npt.NDArray[np.int8]) -> list[dict[str, float]]:
+def reliability(scores: Floats, labels: Labels) -> list[dict[str, float]]:
     """All categories together in ten bins: mean score, share that is true, how many."""
     known = labels[:, : len(CATEGORIES)] >= 0
     score, truth = scores[known], labels[:, : len(CATEGORIES)][known]

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 from safetensors.numpy import save_file
 
-Floats = npt.NDArray[np.float32]
+from training.arrays import Floats
 
 WEIGHTS_FILE: Final = "encoder.safetensors"
 _BLOCK: Final = 32

@@ -9,13 +9,11 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 import onnxruntime  # type: ignore[import-untyped] # it ships no types
 from rich.progress import track
 
+from training.arrays import Floats
 from training.graph import INPUT
-
-Floats = npt.NDArray[np.float32]
 
 _CHUNK: Final = 64
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -17,17 +17,16 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from training.activations import Range
+from training.arrays import Floats
 from training.encoder import EPSILON, HEADS, LAYERS, WIDTH
 from training.heads import Head
 from training.quantise import FULL_RANGE, four_bit_rows, int8_matrix, smoothing_factors
 
-Floats = npt.NDArray[np.float32]
 Weights = Mapping[str, Floats]
 
 INPUT: Final = "input_ids"
 PROBABILITIES: Final = "probs"
 POOLED: Final = "pooled"
-_Attribute: TypeAlias = int | float | list[int]
 _MICROSOFT: Final = "com.microsoft"
 _OPSET: Final = 18
 
@@ -58,11 +57,17 @@ class _Nodes:
         self.constants.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
         return name
 
-    def add(self, kind: str, inputs: list[str], domain: str = "", **attributes: _Attribute) -> str:
+    # Attributes are numbers, lists of them or words: what ONNX knows.
+    def add(self, kind: str, inputs: list[str], domain: str = "", **attributes: Any) -> str:  # noqa: ANN401 - see above
         return self.add_many(kind, inputs, 1, domain, **attributes)[0]
 
     def add_many(
-        self, kind: str, inputs: list[str], outputs: int, domain: str = "", **attributes: _Attribute
+        self,
+        kind: str,
+        inputs: list[str],
+        outputs: int,
+        domain: str = "",
+        **attributes: Any,  # noqa: ANN401 - see above
     ) -> list[str]:
         number = len(self.nodes)
         names = [f"v{number}_{i}" for i in range(outputs)]

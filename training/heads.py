@@ -11,14 +11,12 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from training.arrays import Floats, Labels
 from training.config import CATEGORIES
 from training.losses import masked_loss
-
-Floats = npt.NDArray[np.float32]
 
 _BATCH: Final = 512
 _MOST_POSITIVE_WEIGHT: Final = 4.0
@@ -71,7 +69,7 @@ class Head:
             np.concatenate([head.hidden_weight for head in heads]),
             np.concatenate([head.hidden_bias for head in heads]),
             np.concatenate([head.output_weight for head in heads], axis=1) / count,
-            np.sum([head.output_bias for head in heads], axis=0, dtype=np.float32) / count,
+            np.stack([head.output_bias for head in heads]).mean(axis=0),
         )
 
 
@@ -80,8 +78,8 @@ class Examples:
     """features [rows, width], labels int8 [rows, LABELS], weight of each row, its source."""
 
     features: Floats
-    labels: npt.NDArray[np.int8]
-    weights: npt.NDArray[np.float64]
+    labels: Labels
+    weights: Floats
     sources: Sequence[str]
 
 
@@ -98,12 +96,9 @@ def _fit_one(examples: Examples, config: HeadConfig, seed: int) -> Head:
     spread = examples.features.std(axis=0) + 1e-6
     features = torch.from_numpy((examples.features - mean) / spread)
     labels = torch.from_numpy(examples.labels)
-    net = nn.Sequential(
-        nn.Linear(features.shape[1], config.hidden),
-        nn.ReLU(),
-        nn.Dropout(config.dropout),
-        nn.Linear(config.hidden, len(CATEGORIES)),
-    )
+    first = nn.Linear(features.shape[1], config.hidden)
+    last = nn.Linear(config.hidden, len(CATEGORIES))
+    net = nn.Sequential(first, nn.ReLU(), nn.Dropout(config.dropout), last)
     offsets = _SourceOffsets(examples) if config.offsets else None
     parameters = [{"params": list(net.parameters()), "weight_decay": config.weight_decay}]
     if offsets is not None:
@@ -125,7 +120,7 @@ def _fit_one(examples: Examples, config: HeadConfig, seed: int) -> Head:
         optimiser.step()
         optimiser.zero_grad(set_to_none=True)
         schedule.step()
-    return _folded(net, mean, spread)
+    return _folded(first, last, mean, spread)
 
 
 class _SourceOffsets(nn.Module):
@@ -138,20 +133,20 @@ class _SourceOffsets(nn.Module):
         super().__init__()
         names = sorted(set(examples.sources))
         place = {name: number for number, name in enumerate(names)}
-        self.source = torch.tensor([place[name] for name in examples.sources])
+        source = torch.tensor([place[name] for name in examples.sources])
         self.table = nn.Parameter(torch.zeros(len(names), len(CATEGORIES)))
         allowed = np.zeros((len(names), len(CATEGORIES)), np.float32)
-        labels, sources = examples.labels[:, : len(CATEGORIES)], self.source.numpy()
+        labels, sources = examples.labels[:, : len(CATEGORIES)], source.numpy()
         for number in range(len(names)):
             here = labels[sources == number]
             positives, negatives = (here == 1).sum(axis=0), (here == 0).sum(axis=0)
             allowed[number] = np.minimum(positives, negatives) >= 0.05 * (positives + negatives + 1)
-        self.allowed = torch.from_numpy(allowed)
+        self._source, self._allowed = source, torch.from_numpy(allowed)
 
     def forward(self, rows: Tensor) -> Tensor:
         """Offsets of some rows, [rows, categories]."""
-        sources = self.source[rows]
-        result: Tensor = self.table[sources] * self.allowed[sources]
+        sources = self._source[rows]
+        result: Tensor = self.table[sources] * self._allowed[sources]
         return result
 
 
@@ -167,9 +162,8 @@ def _category_weights(examples: Examples) -> tuple[Tensor, Tensor]:
     )
 
 
-def _folded(net: nn.Sequential, mean: Floats, spread: Floats) -> Head:
+def _folded(first: nn.Linear, last: nn.Linear, mean: Floats, spread: Floats) -> Head:
     """The perceptron with the features' mean and spread moved into its first matrix."""
-    first, last = net[0], net[3]
     weight = first.weight.detach().numpy() / spread
     return Head(
         weight.astype(np.float32),

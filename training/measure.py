@@ -5,16 +5,14 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
+from training.arrays import Floats, Labels
 from training.rows import LABELS
-
-Floats = npt.NDArray[np.float32]
 
 _LEAST_OF_EACH: Final = 8
 
 
-def average_precision(scores: npt.NDArray[np.floating], truth: npt.NDArray[np.integer]) -> float:
+def average_precision(scores: Floats, truth: Labels) -> float:
     """Mean, over the positives, of the precision at their score; ties count together."""
     order = np.argsort(-scores, kind="stable")
     ranked, hits = scores[order], truth[order].astype(np.float64)
@@ -24,7 +22,7 @@ def average_precision(scores: npt.NDArray[np.floating], truth: npt.NDArray[np.in
     return float((np.diff(found, prepend=0.0) * precision).sum() / hits.sum())
 
 
-def area_under_roc(scores: npt.NDArray[np.floating], truth: npt.NDArray[np.integer]) -> float:
+def area_under_roc(scores: Floats, truth: Labels) -> float:
     """How likely a positive scores higher than a negative; ties count half."""
     _, inverse, counts = np.unique(scores, return_inverse=True, return_counts=True)
     ranks = (np.cumsum(counts) - (counts - 1) / 2)[inverse]
@@ -35,7 +33,7 @@ def area_under_roc(scores: npt.NDArray[np.floating], truth: npt.NDArray[np.integ
     )
 
 
-def table(scores: Floats, labels: npt.NDArray[np.int8]) -> dict[str, float]:
+def table(scores: Floats, labels: Labels) -> dict[str, float]:
     """Average precision of every category that has enough texts of both kinds."""
     result = {}
     for place, name in enumerate(LABELS[: scores.shape[1]]):

@@ -9,26 +9,23 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 import onnx
 import yaml
 
 from guardproxy.classifiers.embedded import warm_up
 from guardproxy.classifiers.manifest import (
     MANIFEST_FILE,
-    MODEL_FILE,
-    TOKENIZER_FILE,
     verify_model_folder,
 )
+from guardproxy.classifiers.manifest_form import MODEL_FILE, TOKENIZER_FILE
 from guardproxy.classifiers.onnx import OnnxModel
 from training import finetune, stages
+from training.arrays import Floats
 from training.config import CATEGORIES, CONTEXT
 from training.framing import most_context
 from training.graph import INPUT, PROBABILITIES, build
 from training.prepare import FACTS_FILE
 from training.quantise import FULL_RANGE, REDUCED_RANGE
-
-Floats = npt.NDArray[np.float32]
 
 LANGUAGES: Final = ("ar", "zh", "en", "fr", "de", "it", "ja", "ko", "pt", "ru", "es")
 BASE_ENCODER: Final = (

@@ -9,8 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from training.activations import Range
-
-Floats = npt.NDArray[np.float32]
+from training.arrays import Floats
 
 FULL_RANGE: Final = 127
 REDUCED_RANGE: Final = 63
@@ -65,5 +64,5 @@ def four_bit_rows(table: Floats) -> tuple[npt.NDArray[np.uint8], Floats]:
     scales = np.take_along_axis(blocks, place, axis=-1) / -8.0
     scales = np.where(scales == 0, 1e-8, scales)
     halves = np.clip(np.round(blocks / scales) + 8, 0, 15).astype(np.uint8)
-    packed = halves[..., 0::2] | (halves[..., 1::2] << 4)
+    packed = (halves[..., 0::2] | (halves[..., 1::2] << 4)).astype(np.uint8)
     return packed.reshape(len(table), -1), scales[..., 0].astype(np.float32)

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
+from training.arrays import Floats
 from training.config import RunConfig
 from training.rows import LABELS, Row
 
@@ -23,15 +23,15 @@ def source_weight(source: str, config: RunConfig) -> float:
     return config.source_weights[max(names, key=len)] if names else 1.0
 
 
-def weights(rows: Sequence[Row], config: RunConfig) -> npt.NDArray[np.float64]:
+def weights(rows: Sequence[Row], config: RunConfig) -> Floats:
     """[rows], summing to 1: how likely each is drawn."""
     sizes = Counter(row.source for row in rows)
-    positives = _positives(rows)
+    rarities = _rarities(rows)
     drawn = np.array(
         [
             sizes[row.source] ** (config.source_power - 1)
             * source_weight(row.source, config)
-            * _rarity(row, positives)
+            * _rarity(row, rarities)
             for row in rows
         ]
     )
@@ -39,18 +39,17 @@ def weights(rows: Sequence[Row], config: RunConfig) -> npt.NDArray[np.float64]:
     for row, weight in zip(rows, drawn, strict=True):
         languages[row.lang] = languages.get(row.lang, 0.0) + float(weight)
     drawn *= [languages[row.lang] ** (_LANGUAGE_POWER - 1) for row in rows]
-    return drawn / drawn.sum()
+    shares: Floats = drawn / drawn.sum()
+    return shares
 
 
-def _positives(rows: Sequence[Row]) -> npt.NDArray[np.float64]:
+def _rarities(rows: Sequence[Row]) -> list[float]:
+    """For each label what its positives are worth: more the fewer there are, 1 at least."""
     labels = np.array([row.labels for row in rows])
-    return np.maximum((labels == 1).sum(axis=0), 1).astype(np.float64)
+    counts = np.maximum((labels == 1).sum(axis=0), 1)
+    worth = (np.median(counts) / counts) ** _RARE_POWER
+    return [float(each) for each in worth.clip(1, _MOST_FOR_RARE)]
 
 
-def _rarity(row: Row, positives: npt.NDArray[np.float64]) -> float:
-    shares = [
-        (float(np.median(positives)) / positives[i]) ** _RARE_POWER
-        for i in range(len(LABELS))
-        if row.labels[i] == 1
-    ]
-    return min(_MOST_FOR_RARE, max([1.0, *shares]))
+def _rarity(row: Row, rarities: Sequence[float]) -> float:
+    return max((rarities[i] for i in range(len(LABELS)) if row.labels[i] == 1), default=1.0)

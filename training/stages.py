@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 import onnx
 from safetensors.numpy import load_file, save_file
 
 from training.activations import Range, ranges
+from training.arrays import Floats, Labels
 from training.augment import CHANGES, Pools
 from training.averaging import averaged
 from training.calibration import Calibration, calibrate, expected_error, reliability, thresholds
@@ -28,10 +28,8 @@ from training.network import Encoder
 from training.rows import Row
 from training.sampling import weights
 
-Floats = npt.NDArray[np.float32]
-
 AVERAGED: Final = "averaged.safetensors"
-RANGES: Final = "ranges.npz"
+RANGES: Final = "ranges.safetensors"
 ENCODER_GRAPH: Final = "encoder.onnx"
 HEAD: Final = "head.npz"
 HEAD_FACTS: Final = "head.json"
@@ -70,9 +68,9 @@ def quantise(
     chance = random.Random(place.config.seed)
     some = chance.sample(list(rows), min(_RANGE_TEXTS, len(rows)))
     found = ranges(encoder, [windows[0] for windows in place.framer().windows(some)])
-    np.savez(
+    save_file(
+        {name: np.stack([each.least, each.greatest]) for name, each in found.items()},
         place.work / RANGES,
-        **{name: np.stack([each.least, each.greatest]) for name, each in found.items()},
     )
     form = Form(found, early_layer=place.config.early_layer)
     onnx.save(build(tensors, form, None), place.work / ENCODER_GRAPH)
@@ -80,8 +78,8 @@ def quantise(
 
 def read_form(place: Place, greatest_weight: int = 127) -> Form:
     """The int8 form that `quantise` found."""
-    with np.load(place.work / RANGES) as stored:
-        found = {name: Range(*stored[name]) for name in stored.files}
+    stored = load_file(place.work / RANGES)
+    found = {name: Range(least, greatest) for name, (least, greatest) in stored.items()}
     return Form(found, greatest_weight, place.config.early_layer)
 
 
@@ -149,7 +147,7 @@ def examples(place: Place, rows: Sequence[Row], pooled: Features) -> Examples:
     )
 
 
-def labels_of(rows: Sequence[Row]) -> npt.NDArray[np.int8]:
+def labels_of(rows: Sequence[Row]) -> Labels:
     """[rows, LABELS]."""
     return np.array([row.labels for row in rows], np.int8)
 
@@ -158,7 +156,7 @@ def fit_head(
     place: Place,
     train: Examples,
     config: HeadConfig,
-    measured: dict[str, tuple[Features, Sequence[Row]]],
+    measured: Mapping[str, tuple[Features, Sequence[Row]]],
 ) -> Head:
     """Fits the head; writes it, its settings and its average precision on what is measured."""
     head = fit(train, config)

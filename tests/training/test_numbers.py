@@ -8,7 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-torch = pytest.importorskip("torch", reason="torch is missing: pip install --group training")
+pytest.importorskip("torch", reason="torch is missing: pip install --group training")
+
+import torch
 
 from training.activations import Range
 from training.averaging import averaged
@@ -39,23 +41,23 @@ def labels(**known: int) -> torch.Tensor:
     return row
 
 
+def asked_of(logits: torch.Tensor, known: torch.Tensor) -> list[str]:
+    """The categories whose logits a loss would change."""
+    loss = masked_loss(logits, known, ONES, ONES, 0.0)
+    (gradient,) = torch.autograd.grad(loss, logits)
+    return [CATEGORIES[place] for place in gradient[0].nonzero().flatten().tolist()]
+
+
 def test_unknown_labels_do_not_count() -> None:
     logits = torch.randn(1, len(CATEGORIES), requires_grad=True)
 
-    masked_loss(logits, labels(law=1), ONES, ONES, 0.0).backward()
-
-    assert logits.grad is not None
-    assert logits.grad[0].nonzero().flatten().tolist() == [PLACES["law"]]
+    assert asked_of(logits, labels(law=1)) == ["law"]
 
 
 def test_a_union_asks_for_one_of_its_parts() -> None:
     logits = torch.zeros(1, len(CATEGORIES), requires_grad=True)
 
-    masked_loss(logits, labels(dangerous_or_criminal=1), ONES, ONES, 0.0).backward()
-
-    assert logits.grad is not None
-    asked = logits.grad[0].nonzero().flatten().tolist()
-    assert asked == [PLACES["dangerous"], PLACES["criminal"]]
+    assert asked_of(logits, labels(dangerous_or_criminal=1)) == ["dangerous", "criminal"]
 
 
 def test_a_union_whose_parts_are_known_adds_nothing() -> None:

