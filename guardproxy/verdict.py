@@ -109,6 +109,15 @@ class Verdict(NamedTuple):
         return self.results + self.inline
 
     @property
+    def clean(self) -> bool:
+        """Nothing is found, nothing failed and nothing is unread: what nearly every verdict is."""
+        return not (
+            self.blocked_media
+            or self.flagged_media
+            or any([r.error is not None or r.violated for r in self.all_results])  # noqa: C419 - twice as fast
+        )
+
+    @property
     def blocked(self) -> bool:
         return bool(self.blocked_media) or True in [result.blocked for result in self.all_results]
 

@@ -93,3 +93,21 @@ def test_categories_are_named_once_and_in_order() -> None:
     law = GuardrailResult("v1", "m", Action.NONE, {"law": CategoryDecision(0.1, 0.2)})
 
     assert Verdict((entry(), law), (entry(),)).violated_categories == ("law", "pii")
+
+
+@pytest.mark.parametrize(
+    ("verdict", "clean"),
+    [
+        (Verdict(), True),
+        (Verdict((entry(score=0.1),), (entry(score=0.5),)), True),
+        (Verdict((entry(score=0.1),), (entry(),)), False),
+        (Verdict((entry(action=Action.NONE),)), False),
+        (Verdict((entry(error="error"),)), False),
+        (Verdict(flagged_media=(MEDIA,)), False),
+        (Verdict(blocked_media=(MEDIA,)), False),
+    ],
+)
+def test_clean_is_what_has_nothing_to_tell(verdict: Verdict, *, clean: bool) -> None:
+    assert verdict.clean is clean
+    if clean:
+        assert not (verdict.blocked or verdict.violated or verdict.error)

@@ -55,10 +55,13 @@ def _too_large(limit: int) -> RequestError:
 def check_json(headers: Headers) -> None:
     """Refuses what would not be read as UTF-8 JSON by everybody.
 
+    Args:
+        headers: names in lower case, as ASGI has them.
+
     Raises:
         RequestError: 415, and what to send instead.
     """
-    kinds = [value for name, value in headers if name.lower() == b"content-type"]
+    kinds = [value for name, value in headers if name == b"content-type"]
     kind, _, parameters = (kinds[0] if kinds else b"").decode("latin-1").lower().partition(";")
     if len(kinds) != 1 or kind.strip() != "application/json":
         raise RequestError(
@@ -70,7 +73,7 @@ def check_json(headers: Headers) -> None:
             "send the body as UTF-8",
             status=415, code="unsupported_charset", param="content-type",
         )  # fmt: skip
-    codings = [value for name, value in headers if name.lower() == b"content-encoding"]
+    codings = [value for name, value in headers if name == b"content-encoding"]
     if any(coding.strip().lower() != b"identity" for coding in codings):
         raise RequestError(
             "send the body without content-encoding",

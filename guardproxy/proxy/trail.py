@@ -41,6 +41,8 @@ class Trail:
         self, verdict: Verdict, direction: Direction, allowed: Sequence[MediaPart] = ()
     ) -> None:
         """Notes what a judgement means for the exchange; `allowed` media go on unread, too."""
+        if verdict.clean and not allowed:
+            return
         self.categories.update(verdict.violated_categories)
         if verdict.blocked:
             self.outcome = Outcome.BLOCKED

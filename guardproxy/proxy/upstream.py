@@ -6,7 +6,6 @@ import asyncio
 import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from functools import cached_property
 from types import TracebackType
 from typing import Protocol
 from urllib.parse import quote_from_bytes, urlsplit
@@ -90,14 +89,11 @@ class UpstreamAnswer:
         self._idle = idle
         self.status = incoming.status
         self.headers = incoming.headers
+        self.for_client = for_client(self.headers)
+        """The headers that travel on."""
         self.content_kind = (first(self.headers, b"content-type") or b"").decode("latin-1").lower()
         """Media type with its parameters, lower case; empty if there is none."""
         self.content_type = self.content_kind.partition(";")[0].strip()
-
-    @cached_property
-    def for_client(self) -> Headers:
-        """The headers that travel on; see `headers.for_client`."""
-        return for_client(self.headers)
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """The body as it comes.

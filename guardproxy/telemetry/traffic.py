@@ -166,19 +166,20 @@ class TrafficMetrics(Collector):
 
 def outcome_of(verdict: Verdict) -> str:
     """One of `OUTCOMES`. Not judged is never counted as passed."""
+    if verdict.clean:
+        return "passed"
     if verdict.blocked:
         return "blocked_by_error" if verdict.blocked_by_error else "blocked"
     if verdict.error is not None:
         return "unjudged"
-    return "flagged" if verdict.violated or verdict.flagged_media else "passed"
+    return "flagged"
 
 
 def highest_scores(verdict: Verdict) -> dict[str, float]:
     """Category -> its highest score over all entries; what is not a number is left out."""
     highest: dict[str, float] = {}
     for result in verdict.all_results:
-        for category, decision in result.decisions.items():
-            score = decision.score
+        for category, (_, score, _) in result.decisions.items():
             if math.isfinite(score) and score >= highest.get(category, 0.0):
                 highest[category] = score
     return highest
