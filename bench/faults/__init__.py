@@ -1,0 +1,1 @@
+"""What guardproxy does when things go wrong, measured: `make faults` and `make soak`."""
