@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from guardproxy.cli import main
 
-COMMANDS = ("serve", "moderate", "eval", "tune", "model", "policy", "demo")
+COMMANDS = ("serve", "moderate", "eval", "tune", "model", "policy", "bench", "demo")
 
 
 def test_help_names_every_command() -> None:
