@@ -141,6 +141,9 @@ class StreamRelay:
 
     async def _rest(self, judging: float) -> None:
         """Lets text collect after a judgement; not at the end, nor when much has collected."""
+        if self._plan.mode is StreamMode.LIVE:
+            # What is said while it rests has left already.
+            return
         resting = min(_REST * judging, _LONGEST_REST)
         if resting >= _SHORTEST_REST:
             with suppress(TimeoutError):

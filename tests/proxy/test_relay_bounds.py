@@ -9,6 +9,7 @@ from typing import cast
 import pytest
 from starlette.types import Message
 
+from guardproxy.content import MediaKind, MediaPart, Role
 from guardproxy.dialects.chat_completions import ChatCompletions
 from guardproxy.policy.config import Limits
 from guardproxy.proxy.budget import ByteBudget
@@ -18,7 +19,7 @@ from guardproxy.proxy.trail import Trail
 from guardproxy.proxy.upstream import UpstreamAnswer
 from guardproxy.stream_guard import Question, StreamGuard
 from guardproxy.verdict import StreamMode, Verdict
-from tests.servers import DONE, delta
+from tests.servers import DONE, PATIENCE, delta
 
 FIRST, SECOND = delta("one "), delta("two")
 
@@ -81,3 +82,47 @@ async def test_at_hold_bytes_reading_goes_on_and_above_it_waits_for_the_judge(
 
     assert seen == read
     assert b"".join(message.get("body", b"") for message in sent) == FIRST + SECOND + DONE
+
+
+async def test_a_live_stream_takes_no_rest_between_judgements(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # What is said meanwhile would be heard; a stream that is held may rest for good here.
+    for name, seconds in (("_REST", 1e9), ("_LONGEST_REST", 1e9), ("_SHORTEST_REST", 0.0)):
+        monkeypatch.setattr(f"guardproxy.proxy.relay.{name}", seconds)
+    sent, judged = list[Message](), asyncio.Event()
+
+    async def judge(question: Question) -> Verdict:
+        judged.set()
+        blocked = any("two" in part.text for part in question.complete)
+        unread = MediaPart(Role.ASSISTANT, MediaKind.FILE, "$", 1)
+        return Verdict(blocked_media=(unread,) if blocked else ())
+
+    class Answer:
+        async def chunks(self) -> AsyncIterator[bytes]:
+            yield FIRST
+            await judged.wait()
+            yield SECOND
+            await asyncio.Event().wait()
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    trail, limits = Trail("0", 0.0), Limits()
+    with ByteBudget(2**20).account() as account:
+        relay = StreamRelay(
+            answer=cast("UpstreamAnswer", Answer()),
+            reader=ChatCompletions().open_stream(limits),
+            guard=StreamGuard(StreamMode.LIVE),
+            judge=judge,
+            sender=Sender(send, trail),
+            plan=StreamPlan(StreamMode.LIVE, limits, 60.0, 200, []),
+            account=account,
+            trail=trail,
+        )
+        async with asyncio.timeout(PATIENCE):
+            assert await relay.run() is None
+
+    body = b"".join(message.get("body", b"") for message in sent)
+    assert body.startswith(FIRST + SECOND)
+    assert b"content_filter" in body
