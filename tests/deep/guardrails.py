@@ -58,6 +58,7 @@ MALFORMED: list[Callable[[str], Json]] = [
     lambda _: [STRICT[0]] * 17,
     lambda _: [STRICT[0], {}],
 ]  # fmt: skip
+IGNORED: list[Callable[[str], Json]] = [*MALFORMED, lambda song: [{"x": song}]]
 TAKES_THEM = frozenset(
     {"chat_completions", "messages", "responses", "conversations", "ollama_chat", "ollama_generate"}
 )
@@ -127,7 +128,7 @@ def _malformed(plan: Plan, body: Json, _: Put) -> Ruled:
 def _ignored(plan: Plan, body: Json, _: Put) -> Ruled:
     plan.says("ignored inline")
     plan.song = CANARY
-    body["guardrails"] = plan.rng.choice((*MALFORMED, lambda song: [{"x": song}]))(CANARY)
+    body["guardrails"] = plan.rng.choice(IGNORED)(CANARY)
     return Ruled(IGNORE, clean=True, cut=True)
 
 

@@ -154,7 +154,8 @@ _CODINGS = (b"gzip", b"identity", b"br", b"identity, gzip", b"x", b"")
 
 
 def _head(plan: Plan, path: str) -> tuple[str, str, Headers]:
-    method, headers = "POST", [JSON_HEADER]
+    method = "POST"
+    headers: list[tuple[bytes, bytes]] = [JSON_HEADER]
     if plan.chance(0.06):
         headers = [
             (b"content-type", plan.rng.choice(_KINDS)) for _ in range(plan.rng.choice((1, 2)))
