@@ -13,6 +13,8 @@ SEED ?= guardproxy
 # Targets of `make fuzz`, all if not given, and how long each is fuzzed.
 TARGETS ?= $(notdir $(wildcard fuzz/corpus/*))
 SECONDS_EACH ?= 60
+# How long `make soak` asks.
+MINUTES ?= 30
 # Rounds of `make bench`; 1 is the short form.
 ROUNDS ?= 3
 # Where other gateways are installed for `make bench`, as bench/README.md says.
@@ -27,7 +29,7 @@ MODEL ?=
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo check lint types test peers bench fmt docs eval build clean
+.PHONY: help demo check lint types test peers bench faults soak fmt docs eval build clean
 
 help:
 	@echo "make demo    install, then show one question answered and one refused"
@@ -39,6 +41,8 @@ help:
 	@echo "make bench   what guardproxy adds, beside nginx and others; ten minutes (ROUNDS=1: four)"
 	@echo "make deep    composed cases in search of a way past the guard (CASES=100000, SEED=name)"
 	@echo "make fuzz    coverage-guided fuzzing, SECONDS_EACH=60 a target (TARGETS=\"events policy\")"
+	@echo "make faults  overload, slow callers, reloads, ends, measured; a quarter of an hour"
+	@echo "make soak    mixed traffic for a long time: does anything grow? (MINUTES=30)"
 	@echo "make fmt     format and fix what can be fixed"
 	@echo "make docs    write the tables of docs/ that are made from the code"
 	@echo "make eval    measure the model on labelled texts, write docs/quality.md (DATA=\"dev more\")"
@@ -81,6 +85,13 @@ fuzz: $(VENV)/.dev
 	@for target in $(TARGETS); do \
 		$(BIN)/python -m fuzz $$target -max_total_time=$(SECONDS_EACH) || exit 1; \
 	done
+
+faults: $(VENV)/.dev
+	GUARDPROXY_TESTS=deep $(BIN)/pytest tests/faults
+	$(BIN)/python -m bench.faults
+
+soak: $(VENV)/.dev
+	$(BIN)/python -m bench.soak --minutes $(MINUTES) --write
 
 fmt: $(VENV)/.dev
 	$(BIN)/ruff check --fix .

@@ -18,6 +18,8 @@ from guardproxy.dialects.routes import GUARDED
 from guardproxy.policy.config import Limits
 from guardproxy.proxy.doors import NOT_COVERED
 from guardproxy.settings import Settings
+from tests.faults.test_classifier_faults import FAULTS as CLASSIFIER_FAULTS
+from tests.faults.upstream_faults import FAULTS as UPSTREAM_FAULTS
 
 PAGES = sorted((Path(__file__).parent.parent / "docs").glob("*.md"))
 
@@ -102,7 +104,25 @@ def fields_table(form: Form, side: Side) -> str:
     return "\n".join(["| field | treatment |", "|---|---|", *rows])
 
 
+def upstream_faults_table() -> str:
+    rows = (f"| {fault.name} | {fault.whole} | {fault.streamed} |" for fault in UPSTREAM_FAULTS)
+    head = "| what the upstream does | asked for a whole answer | asked for a stream |"
+    return "\n".join([head, "|---|---|---|", *rows])
+
+
+def classifier_faults_table() -> str:
+    blocked = "403, code 3201"
+    rows = (
+        f"| {fault.name} | {blocked} | 200, `x-guardproxy-unjudged: {fault.reason}` |"
+        for fault in CLASSIFIER_FAULTS
+    )
+    head = "| a run of the model | `block_on_error: true` | `block_on_error: false` |"
+    return "\n".join([head, "|---|---|---|", *rows])
+
+
 TABLES: Mapping[str, Callable[[], str]] = {
+    "upstream_faults": upstream_faults_table,
+    "classifier_faults": classifier_faults_table,
     "settings": settings_table,
     "limits": limits_table,
     "routes": routes_table,

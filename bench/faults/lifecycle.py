@@ -156,7 +156,7 @@ class Ends:
     failed: int
     cut: int
     retried: int
-    codes: dict[int, int]
+    exit_status: int
 
 
 def workers_of(process: int) -> list[int]:
@@ -206,7 +206,7 @@ def ends(times: int = 100, rate: float = 15) -> Ends:
         failed=sum(sample.status != 200 for sample in every),
         cut=sum(sample.status == 200 and not sample.whole for sample in every),
         retried=sum(sample.retried for sample in every),
-        codes={code: 1},
+        exit_status=code,
     )
 
 

@@ -75,8 +75,14 @@ def is_slow(run: OnnxRun) -> Row:
     return WELL(run)
 
 
-def gives(output: object) -> Callable[[OnnxRun], Row]:
-    return lambda run: read_row(output, len(run._manifest.categories))
+def gives(value: float, *, rows: int = 1, more: int = 0) -> Callable[[OnnxRun], Row]:
+    """Scores of this value; of so many windows, and for so many categories more than there are."""
+
+    def run(run: OnnxRun) -> Row:
+        categories = len(run._manifest.categories)
+        return read_row(np.full((rows, categories + more), value, np.float32), categories)
+
+    return run
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,18 +94,18 @@ class Fault:
     reason: str = "error"
 
 
-NOTHING_FOUND = gives(np.zeros((1, 11), np.float32))
+NOTHING_FOUND = gives(0.0)
 FAULTS = (
     Fault("raises", fails),
     Fault("panics", panics),
     Fault("exits its thread", exits),
     Fault("hangs", hangs, "deadline"),
     Fault("hangs for good", hangs_for_good, "deadline"),
-    Fault("gives NaN", gives(np.full((1, 11), np.nan, np.float32))),
-    Fault("gives no probability", gives(np.full((1, 11), 7.0, np.float32))),
-    Fault("gives too few scores", gives(np.zeros((1, 10), np.float32))),
-    Fault("gives scores of others as well", gives(np.zeros((2, 11), np.float32))),
-    Fault("gives nothing", gives(None)),
+    Fault("gives NaN", gives(np.nan)),
+    Fault("gives no probability", gives(7.0)),
+    Fault("gives too few scores", gives(0.0, more=-1)),
+    Fault("gives scores of others as well", gives(0.0, rows=2)),
+    Fault("gives nothing", gives(0.0, rows=0)),
 )
 MESSAGES = {
     "error": "Moderation API request failed.",
