@@ -64,7 +64,7 @@ def running(
     *,
     ready: str,
     environment: Mapping[str, str] | None = None,
-    patience: float = 120.0,
+    patience: float = 240.0,
 ) -> Iterator[Server]:
     """Starts a server; ends it, and whatever it has started, with the block.
 
