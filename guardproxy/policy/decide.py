@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
 from operator import itemgetter
-from typing import Literal, cast
+from typing import Literal, NoReturn, cast
 
 from guardproxy.errors import ClassifierError, ClassifierMissing, PolicyError
 from guardproxy.policy.config import GuardrailConfig, ModerationV1Config, ModerationV2Config
@@ -162,9 +162,13 @@ def _peaks(
 
     Column by column, because a conversation has many texts and this runs for each of its turns.
     """
-    if not judged:
+    if not (judged and categories):
         return [0.0] * len(categories), [""] * len(categories)
     rows = [_row(categories, scores) for _, scores in judged]
+    everything = list(chain.from_iterable(rows))
+    # One NaN makes the sum one; it could hide from the other two.
+    if not (min(everything) >= 0.0 and max(everything) <= 1.0 and sum(everything) >= 0.0):
+        _refuse_odd(categories, rows)
     if len(rows) == 1:
         return rows[0], [judged[0][0]] * len(categories)
     columns = list(zip(*rows, strict=True))
@@ -178,17 +182,16 @@ def _row(categories: KeysView[str], scores: Scores) -> list[float]:
     if not categories <= scores.keys():
         missing = next(category for category in categories if category not in scores)
         raise ClassifierMissing(f"the classifier gave no score for {missing}")
-    row = [float(scores[category]) for category in categories]
-    # One NaN makes the sum one; it could hide from the other two.
-    if not (row and min(row) >= 0.0 and max(row) <= 1.0 and sum(row) >= 0.0):
-        _refuse_odd(categories, row)
-    return row
+    return list(map(float, map(scores.__getitem__, categories)))
 
 
-def _refuse_odd(categories: Iterable[str], row: Iterable[float]) -> None:
-    for category, score in zip(categories, row, strict=True):
-        if not 0.0 <= score <= 1.0:
-            raise ClassifierError(f"the classifier's score for {category} is outside 0..1")
+def _refuse_odd(categories: Iterable[str], rows: Iterable[Sequence[float]]) -> NoReturn:
+    odd = next(
+        category
+        for category, column in zip(categories, zip(*rows, strict=True), strict=True)
+        if not all(0.0 <= score <= 1.0 for score in column)
+    )
+    raise ClassifierError(f"the classifier's score for {odd} is outside 0..1")
 
 
 _decision = cast(

@@ -19,7 +19,7 @@ from guardproxy.policy.decide import (
     unique_names,
 )
 from guardproxy.policy.taxonomy import V1_CATEGORIES, V1_SOURCES, V2_CATEGORIES
-from guardproxy.verdict import Action, GuardrailResult
+from guardproxy.verdict import Action, GuardrailResult, Scores
 
 DEFAULTS = dict.fromkeys(V2_CATEGORIES, 0.5)
 ZERO = dict.fromkeys(V2_CATEGORIES, 0.0)
@@ -339,3 +339,29 @@ def test_v1_blocks_what_v2_blocks_with_the_same_thresholds(
     )
 
     assert v1.blocked == v2.blocked
+
+
+_ODD = st.sampled_from([math.nan, -0.1, 1.1, math.inf])
+_PROBABILITIES = st.sampled_from([0, 0.0, 0.25, 0.5, 1, 1.0])
+
+
+@given(
+    st.lists(
+        st.fixed_dictionaries({"law": _PROBABILITIES, "pii": _PROBABILITIES | _ODD}), max_size=5
+    )
+)
+def test_peaks_are_those_of_looking_at_one_score_after_the_other(rows: list[Scores]) -> None:
+    judged = [(f"messages[{at}]", row) for at, row in enumerate(rows)]
+    guardrails = resolve([only(law=0.3, pii=0.3)], {})
+    if all(0 <= row["pii"] <= 1 for row in rows):
+        (result,) = decide(guardrails, judged)
+        for category in ("law", "pii"):
+            expected = max(
+                ((float(row[category]), path) for path, row in judged),
+                key=lambda peak: peak[0],
+                default=(0.0, ""),
+            )
+            assert result.decisions[category][1:] == expected
+    else:
+        with pytest.raises(ClassifierError, match="pii"):
+            decide(guardrails, judged)
