@@ -1,4 +1,4 @@
-"""Mixed traffic for a long time: does anything grow that should not?
+"""Mixed traffic for a long time, to see whether anything grows that should not.
 
     python -m bench.soak [--minutes 30] [--rate 10] [--write]
 
@@ -14,7 +14,6 @@ import argparse
 import asyncio
 import contextlib
 import itertools
-import os
 import random
 import statistics
 import sys
@@ -27,7 +26,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.faults.api import sentence
-from bench.faults.load import Callers, Sample, percentile, question, streamed_question
+from bench.faults.load import Callers, Sample, percentile, question, ready, streamed_question
 from bench.faults.report import machine, write
 from tests.faults.upstream_faults import FAULTS, is_streamed
 from tests.processes import Running, serving
@@ -179,7 +178,7 @@ def _of_process(pid: int) -> tuple[float, int, int]:
     status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
     values = dict(line.split(":", 1) for line in status.splitlines())
     rss = int(values["VmRSS"].split()[0]) / 1024
-    return rss, len(os.listdir(f"/proc/{pid}/fd")), int(values["Threads"])
+    return rss, sum(1 for _ in Path(f"/proc/{pid}/fd").iterdir()), int(values["Threads"])
 
 
 def metric(running: Running, name: str, label: str = "") -> float:
@@ -294,7 +293,7 @@ def report(looks: list[Look], traffic: Traffic, rate: float) -> str:
             *flat,
             "",
             (
-                f"Asked: {kinds}. Sent away with 503 while the machine was busy: {traffic.refused}; "
+                f"Asked: {kinds}. Sent away with 503 as the machine was busy: {traffic.refused}; "
                 f"not judged in time, so blocked (3201): {traffic.late}. Wrong: {wrong}."
             ),
         ]
@@ -333,7 +332,7 @@ def main() -> None:
         with serving(
             "--upstream", api.url, policy=str(policy), cache_entries=str(_CACHE), log_level="error"
         ) as proxy:
-            proxy.ready()
+            ready(proxy)
             for work in ((_change_policy, policy, stop), (_forget, api, stop)):
                 threading.Thread(target=work[0], args=work[1:], daemon=True).start()
             looks, traffic = asyncio.run(_run(proxy, options.rate, options.minutes * 60))

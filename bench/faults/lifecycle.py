@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.faults.api import CARD, sentence
-from bench.faults.load import Callers, Sample, api, question, streamed_question
+from bench.faults.load import Callers, Sample, api, question, ready, streamed_question
 from tests.processes import Running, serving
 
 # Question and answer hold a number that `pii` is sure of. One kind of policy blocks it in the
@@ -77,7 +77,7 @@ def reloads(changes: int = 200, every: float = 0.25, rate: float = 20) -> Reload
             "--upstream", upstream, policy=str(file), log_level="error", classifier_timeout="20",
             cache_entries="0",
         ) as proxy:  # fmt: skip
-            url, pid = proxy.ready().url, proxy.process.pid
+            url, pid = ready(proxy), proxy.process.pid
             over = threading.Event()
             valid = {"number-0"}
             answers: list[tuple[int, str, str]] = []
@@ -179,7 +179,7 @@ def ends(times: int = 100, rate: float = 15) -> Ends:
         "--upstream", upstream, "--workers", "2", log_level="error", shutdown_timeout="20",
         classifier_timeout="20",
     ) as proxy:  # fmt: skip
-        url = proxy.ready().url
+        url = ready(proxy)
         over = threading.Event()
 
         def end() -> None:

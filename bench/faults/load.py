@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import socket
 import subprocess
@@ -15,9 +16,11 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from bench.faults.api import sentence
+from tests.processes import Running
 from tests.servers import connect
 
 _PATIENCE = 30.0
+_START = 180.0
 
 
 class _ClosedMeanwhile(Exception):  # noqa: N818 - an event
@@ -174,6 +177,15 @@ def percentile(samples: Sequence[Sample], share: float) -> float:
     """Milliseconds."""
     ordered = sorted(sample.seconds for sample in samples)
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))] * 1000 if ordered else 0.0
+
+
+def ready(running: Running) -> str:
+    """Waits until it serves, longer than a test does; gives its URL."""
+    until = time.monotonic() + _START
+    while running.alive and time.monotonic() < until:
+        with contextlib.suppress(AssertionError):
+            return running.ready().url
+    raise TimeoutError(running.log)
 
 
 @contextmanager

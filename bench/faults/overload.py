@@ -6,7 +6,7 @@ import asyncio
 import time
 from dataclasses import dataclass
 
-from bench.faults.load import Sample, api, at_rate, in_turn, percentile, statuses
+from bench.faults.load import Sample, api, at_rate, in_turn, percentile, ready, statuses
 from tests.processes import serving
 
 _CALLERS = 32
@@ -37,7 +37,7 @@ class Overload:
 def measure(seconds: float, times: float = 3.0) -> Overload:
     """New 40-token questions, judged by the embedded classifier, both ways."""
     with api() as upstream, serving("--upstream", upstream, log_level="warning") as proxy:
-        url = proxy.ready().url
+        url = ready(proxy)
         asyncio.run(in_turn(url, 4, 2.0))
         before = _rate(asyncio.run(in_turn(url, _CALLERS, seconds / 2)), seconds / 2)
         calm = asyncio.run(at_rate(url, before * _CALM, 3.0))

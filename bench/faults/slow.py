@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from bench.faults.load import Sample, api, at_rate, percentile, question, statuses
+from bench.faults.load import Sample, api, at_rate, percentile, question, ready, statuses
 from tests.processes import Running, serving
 from tests.servers import connect
 
@@ -64,7 +64,7 @@ def _deaf(url: str, request: bytes) -> socket.socket:
 def memory(clients: int = 200) -> Memory:
     """Without judging, so that as much as may be is held at once."""
     with api() as upstream, _open_proxy(upstream) as proxy:
-        url, pid = proxy.ready().url, proxy.process.pid
+        url, pid = ready(proxy), proxy.process.pid
         asyncio.run(at_rate(url, 50, 2.0))
         rss, files = resident_kb(pid), open_files(pid)
         began = time.monotonic()
@@ -183,7 +183,7 @@ def slowloris(clients: int = 300, seconds: float = 14.0) -> list[Slowloris]:
             found.append(
                 asyncio.run(
                     _beside(
-                        proxy.ready().url, form, number, seconds,
+                        ready(proxy), form, number, seconds,
                         partial(_slow, proxy.url, begin, rest, reads=reads),
                     )
                 )

@@ -24,7 +24,7 @@ from guardproxy.classifiers.scheduler import Scheduler
 from guardproxy.errors import ClassifierDeadline
 from tests.classifiers.runs import FakeRun, job
 from tests.e2e.conftest import Proxy, proxying
-from tests.servers import DONE, RawAnswer, ScriptedUpstream, delta, policy_file, said
+from tests.servers import DONE, RawAnswer, ScriptedUpstream, delta, eventually, policy_file, said
 
 POLICY = """
 name: failing
@@ -113,14 +113,25 @@ MESSAGES = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Proxies:
+    """One policy: with a judge who has time, and with one who soon gives up."""
+
+    closed: bool
+    patient: Proxy
+    hasty: Proxy
+
+    def of(self, fault: Fault) -> Proxy:
+        return self.hasty if fault.reason == "deadline" else self.patient
+
+
 @contextmanager
-def embedded(api: ScriptedUpstream, folder: Path, *, closed: bool) -> Iterator[Proxy]:
-    policy = policy_file(folder, POLICY.format(closed=str(closed).lower()))
+def embedded(api: ScriptedUpstream, policy: str, seconds: float) -> Iterator[Proxy]:
     with proxying(
         api,
         embedded=True,
         policy=policy,
-        classifier_timeout=0.5,
+        classifier_timeout=seconds,
         classifier_threads=2,
         cache_entries=100,
     ) as proxy:
@@ -130,10 +141,12 @@ def embedded(api: ScriptedUpstream, folder: Path, *, closed: bool) -> Iterator[P
 @pytest.fixture(scope="module", params=[True, False], ids=["closed", "open"])
 def guarded(
     request: pytest.FixtureRequest, api: ScriptedUpstream, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[Proxy, bool]]:
+) -> Iterator[Proxies]:
     closed = bool(request.param)
-    with embedded(api, tmp_path_factory.mktemp("policy"), closed=closed) as proxy:
-        yield proxy, closed
+    text = POLICY.format(closed=str(closed).lower())
+    policy = policy_file(tmp_path_factory.mktemp("policy"), text)
+    with embedded(api, policy, 20) as patient, embedded(api, policy, 0.4) as hasty:
+        yield Proxies(closed, patient, hasty)
 
 
 @pytest.fixture
@@ -152,23 +165,33 @@ def ask(proxy: Proxy, question: str, answer: str, *, streamed: bool) -> RawAnswe
     return proxy.ask(question, stream=streamed)
 
 
+def passes(proxy: Proxy, question: str, answer: str, *, streamed: bool) -> None:
+    """It is judged and found to be harmless; if not at once, then because the machine stalled."""
+
+    def passed() -> bool:
+        told = ask(proxy, question, answer, streamed=streamed)
+        return (told.status, told.header(b"x-guardproxy-verdict")) == (200, b"passed")
+
+    eventually(passed, "a judgement")
+
+
 @pytest.mark.parametrize("place", ["request", "answer", "stream"])
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
 def test_a_fault_of_the_classifier_is_what_the_policy_says_x1_x2(
-    guarded: tuple[Proxy, bool],
+    guarded: Proxies,
     runs: Callable[[Callable[[OnnxRun], Row]], None],
     fault: Fault,
     place: str,
 ) -> None:
-    proxy, closed = guarded
+    proxy = guarded.of(fault)
     question, streamed = f"Is it bad if it {fault.name} at a {place}?", place == "stream"
     if place != "request":
         runs(NOTHING_FOUND)
-        assert ask(proxy, question, "Perhaps.", streamed=False).status == 200
+        passes(proxy, question, "Perhaps.", streamed=False)
     runs(fault.run)
     told = ask(proxy, question, f"It {fault.name} at a {place}, indeed.", streamed=streamed)
 
-    if closed:
+    if guarded.closed:
         assert (told.status, told.json()["code"]) == (403, 3201)
         assert MESSAGES[fault.reason] in told.body.decode()
         assert bool(proxy.api.requests) is (place != "request")
@@ -180,8 +203,7 @@ def test_a_fault_of_the_classifier_is_what_the_policy_says_x1_x2(
 
     # Nothing of it stays: neither a score nor a thread that is missed.
     runs(NOTHING_FOUND)
-    again = ask(proxy, question, f"It {fault.name} at a {place}, indeed.", streamed=streamed)
-    assert (again.status, again.header(b"x-guardproxy-verdict")) == (200, b"passed")
+    passes(proxy, question, f"It {fault.name} at a {place}, indeed.", streamed=streamed)
 
 
 def test_a_slow_classifier_is_no_fault(

@@ -191,7 +191,7 @@ def test_no_place_and_no_connection_is_kept(proxies: Proxies, api: ScriptedUpstr
     before = open_files()
     for fault in FAULTS:
         if not fault.hasty:
-            for streamed in (False, True, False, True):
+            for streamed in (False, True):
                 api.says(fault.script)
                 proxies.patient.ask(stream=streamed)
 
