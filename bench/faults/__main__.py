@@ -81,6 +81,7 @@ def of_reloads(extent: Extent) -> str:
     return table(
         f"| {found.changes} changes, of which {found.unusable} unusable | goal | measured |",
         f"| requests meanwhile | | {found.requests} |",
+        f"| sent away with 503, as the machine was busy | | {found.sent_away} |",
         f"| failed | 0 | {found.failed} |",
         f"| judged by two policies | 0 | {found.mixed} |",
         f"| by a policy that was never whole and valid | 0 | {found.never_valid} |",
@@ -94,6 +95,7 @@ def of_ends(extent: Extent) -> str:
     return table(
         f"| {found.ends} SIGTERMs to one of 2 workers | goal | measured |",
         f"| requests and streams meanwhile | | {found.requests} and {found.streams} |",
+        f"| sent away with 503, as the machine was busy | | {found.sent_away} |",
         f"| failed | 0 | {found.failed} |",
         f"| streams cut | 0 | {found.cut} |",
         f"| sent again, as a connection kept open was closed meanwhile | | {found.retried} |",

@@ -47,6 +47,7 @@ class Reloads:
     loaded: int
     refused: int
     requests: int
+    sent_away: int
     failed: int
     mixed: int
     never_valid: int
@@ -68,7 +69,7 @@ def change_policy(file: Path, number: int) -> bool:
     return number % 3 == 0
 
 
-def reloads(changes: int = 200, every: float = 0.25, rate: float = 20) -> Reloads:
+def reloads(changes: int = 200, every: float = 0.25, rate: float = 10) -> Reloads:
     """Changes the policy while requests come; a third of the changes is invalid, a third half."""
     with tempfile.TemporaryDirectory() as folder, api() as upstream:
         file = Path(folder, "policy.yaml")
@@ -94,16 +95,18 @@ def reloads(changes: int = 200, every: float = 0.25, rate: float = 20) -> Reload
             asyncio.run(_ask_until(url, over, rate, answers))
             loaded = metric(proxy, "guardproxy_policy_reloads_total", 'result="loaded"')
             refused = metric(proxy, "guardproxy_policy_reloads_total", 'result="refused"')
+    judged = [answer for answer in answers if answer[0] in (200, 403)]
     return Reloads(
         changes=changes,
         unusable=sum(number % 3 != 0 for number in range(1, changes + 1)),
         loaded=int(loaded),
         refused=int(refused),
         requests=len(answers),
-        failed=sum(status != 403 for status, _, _ in answers if status != 200),
-        mixed=sum(is_mixed(*answer) for answer in answers),
-        never_valid=sum(name not in valid for _, name, _ in answers),
-        policies_seen=len({name for _, name, _ in answers}),
+        sent_away=sum(status == 503 for status, _, _ in answers),
+        failed=sum(status not in (200, 403, 503) for status, _, _ in answers),
+        mixed=sum(is_mixed(*answer) for answer in judged),
+        never_valid=sum(name not in valid for _, name, _ in judged),
+        policies_seen=len({name for _, name, _ in judged}),
     )
 
 
@@ -153,6 +156,7 @@ class Ends:
     ends: int
     requests: int
     streams: int
+    sent_away: int
     failed: int
     cut: int
     retried: int
@@ -203,7 +207,8 @@ def ends(times: int = 100, rate: float = 15) -> Ends:
         ends=times,
         requests=len(whole),
         streams=len(streams),
-        failed=sum(sample.status != 200 for sample in every),
+        sent_away=sum(sample.status == 503 for sample in every),
+        failed=sum(sample.status not in (200, 503) for sample in every),
         cut=sum(sample.status == 200 and not sample.whole for sample in every),
         retried=sum(sample.retried for sample in every),
         exit_status=code,

@@ -70,6 +70,8 @@ def memory(clients: int = 200) -> Memory:
         began = time.monotonic()
         request = question("long", stream=True)
         deaf = [_deaf(url, request) for _ in range(clients)]
+        while open_files(pid) < files + clients and time.monotonic() < began + 30:
+            time.sleep(0.1)
         highest = rss
         while open_files(pid) > files + clients // 10 and time.monotonic() < began + 180:
             highest = max(highest, resident_kb(pid))
