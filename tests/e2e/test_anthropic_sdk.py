@@ -403,3 +403,24 @@ def test_s3_a_phrase_in_two_pieces_never_arrives_whole(
                 assert refused, (cut, answer.body)
                 if mode == "buffer":
                     assert answer.status == 400
+
+
+def test_a_wrong_key_is_an_authentication_error_in_anthropics_words(
+    api: ScriptedUpstream,
+) -> None:
+    before = len(api.requests)
+    with (
+        proxying(api, client_keys="right", upstream_api_key="configured") as proxy,
+        Anthropic(base_url=proxy.url, api_key="wrong", timeout=PATIENCE) as client,
+    ):
+        with pytest.raises(anthropic.AuthenticationError) as refused:
+            client.messages.create(model=MODEL, max_tokens=9, messages=HARMLESS)
+        with pytest.raises(anthropic.AuthenticationError):
+            client.messages.create(model=MODEL, max_tokens=9, messages=HARMLESS, stream=True)
+
+    body = refused.value.body
+    assert isinstance(body, dict)
+    assert body["type"] == "error"
+    assert body["error"]["type"] == "authentication_error"
+    assert body["error"]["message"] == "no valid API key was presented"
+    assert len(api.requests) == before

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -302,3 +302,23 @@ def test_the_client_of_v1_configs_fills_in_what_it_knows(proxy: Proxy, mistral: 
     mistral.client.chat.complete(model=MODEL, messages=HARMLESS, guardrails=[config])
 
     assert "moderation_llm_v1" in mistral.last.json()["guardrails"][0]
+
+
+def test_a_wrong_key_is_an_error_of_the_sdk_on_every_call(api: ScriptedUpstream) -> None:
+    before = len(api.requests)
+    with proxying(api, client_keys="right", upstream_api_key="configured") as proxy:
+        watched = Watched(proxy.url)
+        classifiers = watched.client.classifiers
+        calls: list[Callable[[], object]] = [
+            lambda: classifiers.moderate(model="mistral-moderation-latest", inputs=["hello"]),
+            lambda: classifiers.moderate_chat(model="mistral-moderation-latest", inputs=HARMLESS),
+            lambda: watched.client.chat.complete(model=MODEL, messages=HARMLESS),
+        ]
+        for call in calls:
+            with pytest.raises(SDKError) as refused:
+                call()
+            assert refused.value.status_code == 401
+            assert "no valid API key was presented" in refused.value.body
+        watched.close()
+
+    assert len(api.requests) == before

@@ -219,3 +219,18 @@ def test_what_the_policy_lists_is_passed_and_judged(strict: Proxy, proxy: Proxy)
         unlisted.list()
     assert refused.value.status_code == 404
     unlisted._client.close()
+
+
+def test_a_wrong_key_is_told_in_the_clients_own_error(api: ScriptedUpstream) -> None:
+    before = len(api.requests)
+    wrong = {"authorization": "Bearer wrong"}
+    with proxying(api, client_keys="right", upstream_api_key="configured") as proxy:
+        client = Client(host=proxy.url, headers=wrong)
+        for stream in (False, True):
+            with pytest.raises(ResponseError) as refused:
+                list(client.chat(MODEL, HARMLESS, stream=stream))
+            assert refused.value.error == "no valid API key was presented"
+            assert refused.value.status_code == 401
+        client._client.close()
+
+    assert len(api.requests) == before
