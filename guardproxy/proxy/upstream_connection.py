@@ -20,8 +20,10 @@ _PIECE = 256 * 1024
 """Bytes of a body handed to the transport before it must have passed on most of them."""
 _MOST_UNREAD = 64 * 1024
 """Bytes that may come without completing a head or a piece of a body."""
-_MOST_WAITING = 128 * 1024
+_MOST_WAITING = 64 * 1024
 """Bytes of an answer that wait for their reader before reading stops."""
+_MOST_TAKEN = 64 * 1024
+"""Bytes of an answer given to its reader at once, if they came in smaller pieces."""
 _SWITCHING = 101
 _BODILESS = (204, 304)
 _FRAMING = (b"transfer-encoding", b"content-length")
@@ -102,11 +104,24 @@ class UpstreamConnection(asyncio.Protocol):
             if self._complete:
                 return b""
             await self._wait(until)
-        chunks, self._chunks, self._waiting = self._chunks, [], 0
-        if self._reading_paused:
+        taken = self._taken()
+        if self._reading_paused and self._waiting <= _MOST_WAITING:
             self._reading_paused = False
             self._transport.resume_reading()
-        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        return taken
+
+    def _taken(self) -> bytes:
+        """Not more than need be: whoever passes it on holds it several times over."""
+        chunks = self._chunks
+        if self._waiting <= _MOST_TAKEN:
+            self._chunks, self._waiting = [], 0
+            return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        size = count = 0
+        while size < _MOST_TAKEN:
+            size += len(chunks[count])
+            count += 1
+        self._chunks, self._waiting = chunks[count:], self._waiting - size
+        return b"".join(chunks[:count])
 
     def leave(self) -> None:
         """The exchange is over, whatever has come of the answer."""

@@ -340,3 +340,19 @@ async def test_what_comes_in_the_moment_of_the_deadline_is_no_error() -> None:
     line.connection.data_received(b"a")
 
     assert await line.body() == b"a"
+
+
+async def test_what_waits_is_given_in_pieces_of_which_none_is_lost() -> None:
+    left: list[UpstreamConnection] = []
+    connection = UpstreamConnection(left.append)
+    pieces = [b"%05d" % number * 2_000 for number in range(20)]
+    for piece in pieces:
+        connection.on_body(piece)
+    connection._complete = True
+
+    taken = []
+    while chunk := await connection.chunk(0.0):
+        taken.append(chunk)
+
+    assert b"".join(taken) == b"".join(pieces)
+    assert [len(chunk) for chunk in taken] == [70_000, 70_000, 60_000]
