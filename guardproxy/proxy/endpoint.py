@@ -139,7 +139,9 @@ class GuardedExchange:
             _check_charset(answer)
             if await self._refuses_head(answer):
                 return
-            if self._dialect.is_stream(answer.content_type):
+            # An error is read whole whatever its label says, by us as by its caller.
+            failed = answer.status >= HTTPStatus.BAD_REQUEST
+            if self._dialect.is_stream(answer.content_type) and not failed:
                 await self._relay(answer)
             else:
                 await self._answer(answer, verdict, account)

@@ -613,6 +613,8 @@ def test_a_stream_under_another_name_is_judged_as_its_readers_read_it(
     ("body", "kind"),
     [
         (json.dumps({"error": {"message": "about {}", "type": "x"}}).encode(), "application/json"),
+        (json.dumps({"error": "about {}"}, indent=1).encode(), "text/event-stream"),
+        (b'data: {"error": {"message": "about {}"}}\n\n', "text/event-stream"),
         (b"<html><body>about {}</body></html>", "text/html"),
         (b"about {}", "text/plain; charset=utf-8"),
         (b"about {}", None),
