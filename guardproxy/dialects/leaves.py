@@ -109,7 +109,7 @@ def _has_silent_members(
         if not isinstance(member, _READABLE):
             continue
         inner = f"{path}.{key}" if path else key
-        if member.__class__ is str and _TOKEN.fullmatch(member) and structure.fullmatch(inner):
+        if isinstance(member, str) and _TOKEN.fullmatch(member) and structure.fullmatch(inner):
             continue
         if not _is_silent(member, structure, inner):
             return False
