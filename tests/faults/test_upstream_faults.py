@@ -94,7 +94,10 @@ def test_a_fault_of_the_upstream_is_told_and_over(
             assert answer.json()["error"]["code"] == "upstream_error"
 
         api.says(FINE)
-        assert proxy.ask().json() == FINE, "the next caller got what was left of the fault"
+        # Who soon gives up may do so again, on a machine that stalls.
+        if fault.hasty:
+            eventually(lambda: proxy.ask().json() == FINE, "the next answer")
+        assert fault.hasty or proxy.ask().json() == FINE, "the next caller got what was left of it"
 
 
 def closed_port() -> int:
