@@ -266,7 +266,7 @@ FAULTS: Final = (
         AS_SENT,
         meant=False,
     ),
-    Fault("JSON called a stream, a stream called JSON", mixed_up, AS_SENT, AS_SENT),
+    Fault("JSON called a stream, a stream called JSON", mixed_up, FAILED, AS_SENT),
     Fault(
         "JSON that is none",
         raw(lambda r: sized(r, body=whole_body(r).replace(b'"id"', b"id")), close=False),
