@@ -110,4 +110,4 @@ def test_categories_are_named_once_and_in_order() -> None:
 def test_clean_is_what_has_nothing_to_tell(verdict: Verdict, *, clean: bool) -> None:
     assert verdict.clean is clean
     if clean:
-        assert not (verdict.blocked or verdict.violated or verdict.error)
+        assert not any((verdict.blocked, verdict.violated, verdict.error))

@@ -38,7 +38,7 @@ def test_an_answer_says_what_its_outputs_say() -> None:
 
     assert said["outputs[1].content"].startswith("It is sunny in Paris")
     assert ", and warm." in said["outputs[1].content"]
-    assert "Weather of Paris" in said["outputs[1].content"]
+    assert "Weather of Paris" in said["outputs[1].content.beside"]
     assert said["outputs[0].arguments"] == '{"query": "weather Paris"}'
     assert said["outputs[0]"] == "a page about weather"
 
