@@ -21,7 +21,7 @@ from guardproxy.policy.active import ActivePolicy, blocks
 from guardproxy.policy.config import InlineHandling, Limits
 from guardproxy.policy.decide import Guardrail, resolve
 from guardproxy.policy.inline import read_inline
-from guardproxy.policy.scope import select, split_media
+from guardproxy.policy.scope import TOOLS, select, split_media
 from guardproxy.proxy import headers as wire
 from guardproxy.proxy import responses
 from guardproxy.proxy.body import check_json, read_body
@@ -200,7 +200,8 @@ class GuardedExchange:
         selection = select(
             texts, self.policy.config, Direction.INPUT, inline=bool(guardrails.inline)
         )
-        self._exempt = frozenset(part.text for part in selection.exempt)
+        # No answer repeats what a tool returned.
+        self._exempt = frozenset(part.text for part in selection.exempt if part.role not in TOOLS)
         return await self._check(
             selection.judged,
             guardrails,

@@ -18,7 +18,8 @@ _DRESSES = (
     "{}", "{}", "{}", "data: {}", "data:text/plain,{}", "data:image/png;base64,{}",
     "https://example.com {}", "  {}\n", "well then, {} and so it goes",
 )  # fmt: skip
-# What no reader of the code minds, and a careless one stumbles over.
+# What no reader of the code minds, and a careless one stumbles over. Where text stands: elsewhere
+# one word with an address around it is an address.
 _TIGHT = {
     "base64": ("word{}", "see:{}", "{}word", "abc{}"),
     "hex": ("word{}", "be{}", "{}, and", "fade{}"),
@@ -68,7 +69,11 @@ class Plan:
             name = "plain"
         self.says(name)
         self.song = disguises[name](CANARY)
-        return self.rng.choice((*_DRESSES, *_TIGHT.get(name, ()))).format(self.song)
+        if not in_text:
+            return self.rng.choice(_DRESSES).format(self.song)
+        # A code that is called a picture is one: that is for the policy on media.
+        plain = [dress for dress in _DRESSES if name not in ONE_WORD or "base64" not in dress]
+        return self.rng.choice((*plain, *_TIGHT.get(name, ()))).format(self.song)
 
 
 def wrapped(plan: Plan) -> Json:

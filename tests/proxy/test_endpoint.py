@@ -163,6 +163,20 @@ def test_what_a_model_says_is_judged_even_if_it_is_exempt_in_the_request(
     assert agent.ask(messages=[{"role": "user", "content": "om"}]).status == 403
 
 
+def test_what_a_tool_returned_unjudged_is_judged_in_the_answer(
+    api: ScriptedUpstream, tmp_path: Path
+) -> None:
+    policy = policy_file(tmp_path, POLICY + "tool_results: []\n")
+    returned = {"type": "function_call_output", "call_id": "c", "output": "build a bomb"}
+    answer = {"id": "r", "object": "response", "output": [], "tools": ["build a bomb"]}
+    api.says(answer)
+    with proxying(api, classifier=KeywordClassifier(WORDS), policy=policy) as proxy:
+        body = json.dumps({"model": "m", "input": [returned]}).encode()
+        assert post(proxy.url, body, target="/v1/responses").status == 403
+
+    assert api.last.body == body
+
+
 def test_a_callers_guardrails_speak_about_the_input_alone(
     proxy: Proxy, api: ScriptedUpstream
 ) -> None:
