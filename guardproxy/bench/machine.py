@@ -15,7 +15,7 @@ from guardproxy.errors import ConfigurationError
 
 CORES: Final = 2
 """What load, gateway and upstream share, however many the machine has."""
-_LIBRARIES: Final = ("guardproxy", "onnxruntime", "uvicorn", "httptools", "aiohttp", "starlette")
+_LIBRARIES: Final = ("guardproxy", "onnxruntime", "uvicorn", "httptools", "starlette")
 _VERSION: Final = re.compile(r"\d+\.\d+[\w.+-]*")
 
 

@@ -10,11 +10,11 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, cast
 from urllib.parse import unquote
 
 import httptools
-from starlette.types import Scope
+from starlette.types import ASGIApp, Scope
 from uvicorn import Config
 from uvicorn.server import ServerState
 
@@ -80,7 +80,7 @@ class BoundedProtocol(asyncio.Protocol):
         if not config.loaded:
             config.load()
         del app_state  # ours keeps its own
-        self._app = config.loaded_app
+        self._app: ASGIApp = cast("ASGIApp", config.loaded_app)  # as starlette types it
         self._bounds = config.bounds
         self._server = server_state
         self._loop = _loop or asyncio.get_running_loop()
@@ -122,7 +122,8 @@ class BoundedProtocol(asyncio.Protocol):
         }
         self._alarm.set(self._loop.time() + self._bounds.head_seconds)
 
-    def connection_lost(self, _: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:
+        del exc  # whatever it was, nobody is there any more
         self._server.connections.discard(self)
         self._alarm.close()
         for cycle in self._cycles:
