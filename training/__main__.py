@@ -18,7 +18,7 @@ from training import finetune as tuning
 from training import pack as packing
 from training import prepare as preparing
 from training import stages
-from training.config import RunConfig
+from training.config import CATEGORIES, RunConfig
 from training.encoder import WEIGHTS_FILE, bundled_file, decode
 from training.heads import HeadConfig
 from training.rows import Row, read_file
@@ -116,7 +116,7 @@ def finetune(
 @work_option
 @tokenizer_option
 @seed_option
-@click.option("--share", default=0.5, show_default=True, help="0 is pretrained, 1 fine-tuned.")
+@click.option("--share", default=0.7, show_default=True, help="0 is pretrained, 1 fine-tuned.")
 def average(work: Path, tokenizer: Path, seed: int, share: float) -> None:
     """Average the weights with the pretrained ones and write the encoder's int8 graph."""
     stages.quantise(
@@ -135,9 +135,9 @@ def average(work: Path, tokenizer: Path, seed: int, share: float) -> None:
 @work_option
 @tokenizer_option
 @seed_option
-@click.option("--rows", "count", default=30_000, show_default=True, help="Beside the authored.")
-@click.option("--members", default=3, show_default=True, help="Perceptrons averaged.")
-@click.option("--epochs", default=20, show_default=True)
+@click.option("--rows", "count", default=34_000, show_default=True, help="Beside the authored.")
+@click.option("--members", default=2, show_default=True, help="Perceptrons averaged.")
+@click.option("--epochs", default=10, show_default=True)
 @click.option("--offsets/--no-offsets", default=True, show_default=True, help="Per source.")
 def head(
     work: Path, tokenizer: Path, seed: int, count: int, members: int, epochs: int, offsets: bool
@@ -177,8 +177,15 @@ def thresholds(work: Path, tokenizer: Path, each: float, together: float) -> Non
     rows, pooled = _dev(place)
     scores = packing.probabilities(pooled.logits(stages.read_calibrated(place)))
     benign = [i for i, row in enumerate(rows) if row.benign == 1]
+    labels = stages.labels_of(rows)
+    harmful = {name: scores[labels[:, i] == 1, i] for i, name in enumerate(CATEGORIES)}
     found = stages.choose_thresholds(
-        place, scores[benign], each=each, together=together, blocking=packing.BLOCKING
+        place,
+        scores[benign],
+        each=each,
+        together=together,
+        blocking=packing.BLOCKING,
+        harmful=harmful,
     )
     click.echo("\n".join(f"{name}: {limit}" for name, limit in found.items()))
 

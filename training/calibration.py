@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Final
 
 import numpy as np
@@ -90,7 +91,12 @@ def expected_error(rows: Sequence[Mapping[str, Any]]) -> float:
 
 
 def thresholds(
-    benign: Floats, *, each: float, together: float, blocking: Sequence[str]
+    benign: Floats,
+    *,
+    each: float,
+    together: float,
+    blocking: Sequence[str],
+    harmful: Mapping[str, Floats] = MappingProxyType({}),
 ) -> dict[str, float]:
     """Default thresholds, from scores of harmless texts [texts, categories].
 
@@ -98,28 +104,39 @@ def thresholds(
         benign: harmless texts of all languages.
         each: share of them that may reach a category's threshold.
         together: share of them that a policy which blocks on `blocking` may block.
-        blocking: those categories; their thresholds rise together until that holds.
+        blocking: those categories; their thresholds rise until that holds, always the one next
+            that loses least recall, or if none does the one that most harmless texts reach.
+        harmful: scores of texts that are in a category, to know its recall.
     """
-    result = {name: _quantile(benign[:, i], each) for i, name in enumerate(CATEGORIES)}
-    share = each
+    ranked = {name: np.sort(benign[:, i])[::-1] for i, name in enumerate(CATEGORIES)}
+    allowed = dict.fromkeys(CATEGORIES, int(each * len(benign)))
     places = [CATEGORIES.index(name) for name in blocking]
-    while (
-        share * len(benign) >= 1  # below that, thresholds are at the highest score already
-        and _blocked(benign[:, places], [result[name] for name in blocking]) > together
-    ):
-        share *= 0.9
-        result |= {name: _quantile(benign[:, CATEGORIES.index(name)], share) for name in blocking}
+
+    def limit(name: str, count: int) -> float:
+        return _above(float(ranked[name][count]))
+
+    def lost(name: str) -> tuple[float, int]:
+        count, scores = allowed[name], harmful.get(name, np.zeros(0))
+        before, after = ((scores >= limit(name, k)).sum() for k in (count, count - 1))
+        return (before - after) / max(1, len(scores)), -count
+
+    while _blocked(benign[:, places], [limit(n, allowed[n]) for n in blocking]) > together:
+        candidates = [name for name in blocking if allowed[name]]
+        if not candidates:
+            break  # thresholds are above the highest score already
+        allowed[min(candidates, key=lost)] -= 1
+    result = {name: limit(name, allowed[name]) for name in CATEGORIES}
     pair = [CATEGORIES.index("dangerous"), CATEGORIES.index("criminal")]
-    result[DANGEROUS_AND_CRIMINAL] = _quantile(benign[:, pair].max(axis=1), share)
+    union = np.sort(benign[:, pair].max(axis=1))[::-1]
+    result[DANGEROUS_AND_CRIMINAL] = _above(
+        float(union[max(allowed["dangerous"], allowed["criminal"])])
+    )
     return result
 
 
-def _quantile(scores: Floats, share: float) -> float:
-    """The least threshold, to three decimals, that at most this share of the scores reaches."""
-    highest = np.sort(scores)[::-1]
-    allowed = int(share * len(highest))
-    above = float(np.ceil(highest[allowed] * 1000 + 1e-6) / 1000)
-    return round(min(0.999, max(0.01, above)), _DECIMALS)
+def _above(score: float) -> float:
+    """The least threshold, to three decimals, that this score does not reach."""
+    return round(min(0.999, max(0.01, float(np.ceil(score * 1000 + 1e-6)) / 1000)), _DECIMALS)
 
 
 def _blocked(scores: Floats, limits: Sequence[float]) -> float:

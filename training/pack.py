@@ -98,13 +98,12 @@ def manifest(place: stages.Place, out: Path, *, name: str, version: str) -> dict
 
 
 def _average_precision(place: stages.Place) -> dict[str, list[float]]:
-    """[known sources, sources never trained on] for each category."""
+    """[known sources, sources never trained on if they judge it] for each category."""
     facts = _read(place.work / stages.HEAD_FACTS)
     known, apart = facts["known"], facts["apart"]
     return {
-        name: [known[name], apart[name]]
+        name: [part[name] for part in (known, apart) if name in part]
         for name in [*CATEGORIES, "macro"]
-        if name in known and name in apart
     }
 
 

@@ -60,8 +60,8 @@ def test_the_embedded_folder_is_what_it_says(folder: ModelFolder) -> None:
     assert folder.tokenizer.name == "tokenizer.json"
     assert set(manifest.thresholds) >= set(V2_CATEGORIES)
     assert re.fullmatch("[0-9a-f]{64}", manifest.checksum)
-    assert (manifest.window.tokens, manifest.window.overlap) == (256, 64)
-    assert manifest.context is None
+    assert (manifest.window.tokens, manifest.window.overlap) == (128, 32)
+    assert manifest.context is not None
 
 
 @pytest.mark.parametrize(

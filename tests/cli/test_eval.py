@@ -49,7 +49,7 @@ def test_rows_are_measured_with_the_real_model(data: Path) -> None:
     result = run("--data", data)
 
     assert result.exit_code == 0
-    assert "**All sources** (8 rows of 2 sources)" in result.stdout
+    assert "**Sources never trained on** (8 rows of 2 sources)" in result.stdout
     assert "| jailbreaking | 1 / 4 |" in result.stdout
     assert all(text not in result.stdout for text in BAD)
 

@@ -115,7 +115,9 @@ def model(place: stages.Place, losses: list[float]) -> OnnxModel:
     slopes = np.ones(len(CATEGORIES), np.float32)
     np.savez(place.work / stages.CALIBRATION, slopes=slopes, offsets=0 * slopes)
     scores = pack.probabilities(pooled.logits(head))
-    stages.choose_thresholds(place, scores, each=0.1, together=0.2, blocking=pack.BLOCKING)
+    stages.choose_thresholds(
+        place, scores, each=0.1, together=0.2, blocking=pack.BLOCKING, harmful={}
+    )
     pack.pack(place, place.work / "model", name="smoke", version="0.0.1")
     return OnnxModel(verify_model_folder(place.work / "model"))
 
