@@ -92,7 +92,7 @@ def test_blank_lines_of_csv_are_nothing(tmp_path: Path) -> None:
 
 def test_a_folder_stands_for_its_files(tmp_path: Path) -> None:
     write_jsonl(tmp_path / "b.jsonl", records()[:1])
-    (tmp_path / "a.csv.gz").write_bytes(gzip.compress(b"text,pii\nx,0\n"))
+    (tmp_path / "a.csv.gz").write_bytes(gzip.compress(b"text,pii\nx,0\n", mtime=0))
     (tmp_path / "notes.txt").write_text("no data")
 
     assert [row.source for row in read_rows([tmp_path])] == ["a", "harmful"]
@@ -151,7 +151,7 @@ def test_a_line_has_a_longest_length(tmp_path: Path, monkeypatch: pytest.MonkeyP
     )
 
 
-@pytest.mark.parametrize("content", [b"not gzip", gzip.compress(b"x" * 999)[:20]])
+@pytest.mark.parametrize("content", [b"not gzip", gzip.compress(b"x" * 999, mtime=0)[:20]])
 def test_gzip_that_is_none_or_cut_is_refused(tmp_path: Path, content: bytes) -> None:
     assert refused(tmp_path / "rows.jsonl.gz", content) in (
         ": is no whole gzip file",
