@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
+from collections.abc import Iterator
 
+import pytest
 from hypothesis import settings
 
 from tests.profiles import examples
@@ -17,3 +20,14 @@ settings.register_profile(
     max_examples=examples(100),
 )
 settings.load_profile("guardproxy")
+
+
+@pytest.fixture(autouse=True)
+def signals_as_they_were() -> Iterator[None]:
+    """Commands that run in this process set what signals do, for a process of their own."""
+    kinds = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP")]
+    before = {kind: signal.getsignal(kind) for kind in kinds}
+    yield
+    for kind, handler in before.items():
+        if signal.getsignal(kind) is not handler:
+            signal.signal(kind, handler)

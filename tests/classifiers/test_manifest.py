@@ -61,7 +61,8 @@ def test_the_embedded_folder_is_what_it_says(folder: ModelFolder) -> None:
     assert set(manifest.thresholds) >= set(V2_CATEGORIES)
     assert re.fullmatch("[0-9a-f]{64}", manifest.checksum)
     assert (manifest.window.tokens, manifest.window.overlap) == (128, 32)
-    assert manifest.context is not None
+    # Its card says why: harmless turns before a harmful message hide it.
+    assert manifest.context is None
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ async def test_it_says_who_it_is(classifier: OnnxClassifier, model: OnnxModel) -
 
     assert classifier.name == f"{manifest.name} {manifest.version}"
     assert classifier.default_thresholds == manifest.default_thresholds
-    assert classifier.reads_context is True
+    assert classifier.reads_context is (manifest.context is not None)
     assert classifier.count_tokens("Hello world") == 2
 
 

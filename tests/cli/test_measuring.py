@@ -70,7 +70,11 @@ def test_a_model_that_does_not_work_is_one_line(
 
 @pytest.mark.parametrize("kept", [True, False])
 def test_an_interruption_ends_with_a_line(
-    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kept: bool
+    data: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
+    kept: bool,
 ) -> None:
     class Interrupted(KeywordClassifier):
         async def classify(self, passages: object) -> list[object]:  # type: ignore[override] # never returns
@@ -79,6 +83,9 @@ def test_an_interruption_ends_with_a_line(
             raise AssertionError
 
     put(monkeypatch, Interrupted())
+    # A worker of a test run may ignore the signal, which a shell's child does not.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, before))
     more = ["--scores", str(tmp_path / "scores.db")] if kept else []
 
     result = CliRunner().invoke(main, ["eval", "--data", str(data), *more])

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
+from guardproxy.classifiers.embedded import EMBEDDED_FOLDER
+from guardproxy.classifiers.manifest import verify_model_folder
 from guardproxy.cli import main
 from tests.evals.samples import BAD, GOOD, write_jsonl
 
@@ -45,9 +48,10 @@ def test_a_goal_becomes_a_policy_that_can_be_used(home: Path, goal: list[str]) -
     result = run(*goal, "--policy", "mine.yaml", "--write", "tuned.yaml")
 
     assert result.exit_code == 0, result.stderr
-    assert "# jailbreaking: 0.875 -> 0." in result.stdout
+    before = verify_model_folder(EMBEDDED_FOLDER).manifest.default_thresholds["jailbreaking"]
+    assert f"# jailbreaking: {before:.3g} -> 0." in result.stdout
     assert "recall" in result.stdout
-    assert "# law: 0.608 stays, too few rows" in result.stdout
+    assert re.search(r"# law: 0\.\d+ stays, too few rows", result.stdout)
     assert "+      custom_category_thresholds: {jailbreaking: 0." in result.stdout
     assert (home / "mine.yaml").read_text() == POLICY
     checked = CliRunner().invoke(main, ["policy", "check", "tuned.yaml"])

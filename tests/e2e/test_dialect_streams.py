@@ -194,6 +194,9 @@ def heard(body: bytes, content_type: str) -> str:
     """All that a client may put together: each field's text over all events."""
     decoder = LineDecoder(1 << 24) if content_type == NDJSON else EventDecoder(1 << 24)
     texts: dict[str, str] = {}
+    if body.startswith(b"{") and content_type != NDJSON:
+        # A refusal before the first event is no stream.
+        return "\n".join(text for _, text in string_leaves(json.loads(body), keys=False))
     for event in decoder.feed(body + b"\n\n"):
         if event.data is not None and event.data.startswith("{"):
             for path, text in string_leaves(json.loads(event.data), keys=False):

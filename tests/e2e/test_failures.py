@@ -23,6 +23,7 @@ from guardproxy.errors import (
     ClassifierOverloaded,
 )
 from guardproxy.events import Exchange, Outcome
+from guardproxy.telemetry.records import DataRecord
 from guardproxy.verdict import Scores
 from tests.e2e.conftest import Proxy, proxying
 from tests.fakes import KeywordClassifier
@@ -175,7 +176,8 @@ def test_open_passes_with_a_mark_in_header_log_and_counter_i4(
     assert exchange.unjudged == reason
     logged = [record for record in caplog.records if record.name == "guardproxy.access"]
     assert logged[-1].levelno == logging.WARNING
-    assert logged[-1].__dict__["unjudged"] == reason
+    assert isinstance(logged[-1], DataRecord)
+    assert logged[-1].data["unjudged"] == reason
     after = proxy.metric("guardproxy_fail_open_total", direction=direction, reason=reason)
     assert after > before
 
