@@ -52,9 +52,16 @@ def probabilities(logits: Floats) -> Floats:
 
 
 def pack(
-    place: stages.Place, out: Path, *, name: str, version: str, reduced_range: bool = False
+    place: stages.Place,
+    out: Path,
+    *,
+    name: str,
+    version: str,
+    reduced_range: bool = False,
+    context: bool = False,
 ) -> None:
-    """Writes the folder; `reduced_range` gives 7-bit weights.
+    """Writes the folder; `reduced_range` gives 7-bit weights, `context` lets it read the turns
+    before a text: measure first whether harmless ones hide a harmful text.
 
     Raises:
         ModelError: what was written does not load or does not judge.
@@ -65,7 +72,7 @@ def pack(
     onnx.save(graph, out / MODEL_FILE)
     shutil.copyfile(place.tokenizer, out / TOKENIZER_FILE)
     text = yaml.safe_dump(
-        manifest(place, out, name=name, version=version),
+        manifest(place, out, name=name, version=version, context=context),
         sort_keys=False,
         allow_unicode=True,
         width=100,
@@ -75,9 +82,12 @@ def pack(
     warm_up(OnnxModel(verify_model_folder(out)))
 
 
-def manifest(place: stages.Place, out: Path, *, name: str, version: str) -> dict[str, Any]:
+def manifest(
+    place: stages.Place, out: Path, *, name: str, version: str, context: bool
+) -> dict[str, Any]:
     """What the manifest says, from what the stages wrote."""
     window = place.config.window
+    form = {"template": CONTEXT.template, "max_tokens": most_context(window)}
     return {
         "name": name,
         "version": version,
@@ -89,7 +99,7 @@ def manifest(place: stages.Place, out: Path, *, name: str, version: str) -> dict
         "prefix": "",
         "max_tokens": _MOST_TOKENS,
         "window": {"tokens": window, "overlap": window // 4},
-        "context": {"template": CONTEXT.template, "max_tokens": most_context(window)},
+        **({"context": form} if context else {}),
         "categories": list(CATEGORIES),
         "default_thresholds": _read(place.work / stages.THRESHOLDS)["thresholds"],
         "average_precision": _average_precision(place),

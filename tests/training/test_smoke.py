@@ -118,7 +118,7 @@ def model(place: stages.Place, losses: list[float]) -> OnnxModel:
     stages.choose_thresholds(
         place, scores, each=0.1, together=0.2, blocking=pack.BLOCKING, harmful={}
     )
-    pack.pack(place, place.work / "model", name="smoke", version="0.0.1")
+    pack.pack(place, place.work / "model", name="smoke", version="0.0.1", context=True)
     return OnnxModel(verify_model_folder(place.work / "model"))
 
 
