@@ -126,8 +126,6 @@ def average(work: Path, tokenizer: Path, seed: int, share: float) -> None:
         tuned=work / TUNED / tuning.WEIGHTS_FILE,
         share=share,
     )
-    for stale in work.glob("features-*.npz"):
-        stale.unlink()
     click.echo(f"wrote {work / stages.ENCODER_GRAPH}")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import random
 from collections.abc import Mapping, Sequence
@@ -104,17 +105,26 @@ def joined(one: Features, other: Features) -> Features:
 
 
 def features(place: Place, rows: Sequence[Row], name: str, *, most_windows: int = 6) -> Features:
-    """Features of rows, kept in a file so that a stage that is run again has them at once."""
+    """Features of rows, kept in a file so that a stage that is run again has them at once.
+
+    They are those of the same windows through the same graph: others are made anew.
+    """
     file = place.work / f"features-{name}.npz"
-    if file.exists():
-        with np.load(file) as stored:
-            return Features(stored["pooled"].astype(np.float32), stored["counts"].tolist())
     cut = [windows[:most_windows] for windows in place.framer().windows(rows)]
-    flat = [window for windows in cut for window in windows]
-    pooled = GraphRunner(place.work / ENCODER_GRAPH).many(flat, f"features of {name}")
-    counts = [len(windows) for windows in cut]
-    np.savez(file, pooled=pooled.astype(np.float16), counts=counts)
-    return Features(pooled, counts)
+    graph = place.work / ENCODER_GRAPH
+    origin = hashlib.sha256(graph.read_bytes() + json.dumps(cut).encode()).hexdigest()
+    if not (file.exists() and _origin(file) == origin):
+        flat = [window for windows in cut for window in windows]
+        pooled = GraphRunner(graph).many(flat, f"features of {name}")
+        np.savez(file, pooled=pooled.astype(np.float16), origin=origin)
+    with np.load(file) as stored:
+        # From the file every time, so that the same is fitted on what was just made.
+        return Features(stored["pooled"].astype(np.float32), [len(windows) for windows in cut])
+
+
+def _origin(file: Path) -> str:
+    with np.load(file) as stored:
+        return str(stored["origin"]) if "origin" in stored else ""
 
 
 def head_rows(place: Place, rows: Sequence[Row], count: int) -> list[Row]:

@@ -148,6 +148,21 @@ def test_the_packed_folder_judges_like_its_parts(model: OnnxModel, place: stages
         assert np.allclose(np.max(judged, axis=0), scores, atol=2e-3)
 
 
+def test_features_that_were_kept_are_those_of_the_same_texts(
+    model: OnnxModel, place: stages.Place
+) -> None:
+    assert model.manifest
+    rows = read_file(place.work / prepare.TRAIN_FILE)[:4]
+    first = stages.features(place, rows[:2], "kept")
+
+    again = stages.features(place, rows[:2], "kept")
+    others = stages.features(place, rows[2:], "kept")
+
+    assert np.array_equal(again.pooled, first.pooled)
+    assert again.counts == first.counts
+    assert not np.array_equal(others.pooled[0], first.pooled[0])
+
+
 def test_the_proxy_cuts_texts_as_they_were_trained_on(model: OnnxModel) -> None:
     framer = Framer(TOKENIZER, 32, 8)
     context = "user: a</s>b\nassistant: c\n"
