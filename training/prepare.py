@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from training.config import FORBIDDEN_FOLDERS, HELD_APART
-from training.rows import Row, data_files, normal_form, read_file, write_rows
+from training.rows import Row, data_files, normal_form, read_file, read_rows, write_rows
 
 TRAIN_FILE: Final = "train.jsonl.gz"
 KNOWN_FILE: Final = "known.jsonl.gz"
@@ -59,9 +59,9 @@ def split(
     for folder in train:
         if strange := set(folder.parts) & set(FORBIDDEN_FOLDERS):
             raise ValueError(f"{folder}: {min(strange)} is not for training")
-    rows = [row for file in data_files(train) for row in read_file(file)]
-    measured = [row for file in data_files(dev) for row in read_file(file)]
-    measured = [row for row in measured if row.source not in NEVER_CHOSEN_ON]
+    by_file = {file: read_file(file) for file in data_files(train)}
+    rows = [row for some in by_file.values() for row in some]
+    measured = [row for row in read_rows(dev) if row.source not in NEVER_CHOSEN_ON]
     # A text that is measured on is not trained on, however it is spelt.
     seen = {(normal_form(row.context), normal_form(row.text)) for row in measured}
     kept = [
@@ -74,7 +74,7 @@ def split(
     apart = [row for row in [*rows, *measured] if row.source not in trained]
     known = [row for row in measured if row.source in trained]
     apart, known = _drawn(apart, most), _drawn(known, most)
-    files = [file for file in data_files(train) if read_file(file)[0].source in trained]
+    files = [file for file, some in by_file.items() if any(row.source in trained for row in some)]
     return Split(kept, known, apart, files)
 
 

@@ -126,6 +126,16 @@ def test_what_was_prepared_says_which_files_and_sources(data: Path) -> None:
     assert len(read_file(data / "work" / TRAIN_FILE)) == 1
 
 
+def test_a_file_counts_as_trained_on_by_any_of_its_rows(data: Path) -> None:
+    mixed = [line("ethos", "seven", health=0), line("new", "eight", health=1)]
+    (data / "train" / "mixed.jsonl").write_text("\n".join(mixed))
+    (data / "train" / "nothing.jsonl").write_text("")
+
+    found = split([data / "train"], [data / "dev"])
+
+    assert [file.name for file in found.files] == ["known.jsonl.gz", "mixed.jsonl"]
+
+
 @pytest.mark.parametrize("folder", ["train-nc", "train-unlicensed", "eval-only", "dev"])
 def test_no_run_can_be_given_a_folder_that_is_not_for_training(folder: str, data: Path) -> None:
     with pytest.raises(ValueError, match=folder):
