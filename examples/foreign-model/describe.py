@@ -29,7 +29,7 @@ def main() -> None:
     config = json.loads((given.folder / "config.json").read_text(encoding="utf-8"))
     session = onnxruntime.InferenceSession(given.folder / "model.onnx")
     labels = [name for _, name in sorted(config["id2label"].items(), key=lambda item: int(item[0]))]
-    named = dict(pair.split("=", 1) for pair in given.category)
+    named = dict(given.category)
     if strange := named.keys() - set(labels):
         sys.exit(f"no label {min(strange)}; the model has {', '.join(labels)}")
     longest = min(512, config.get("max_position_embeddings", 512))
@@ -50,7 +50,7 @@ def main() -> None:
         ),
         "max_tokens": longest,
         "window": {"tokens": min(LONGEST_WINDOW, longest), "overlap": min(64, longest // 4)},
-        "languages": given.language,
+        "languages": given.language or ["en"],
     }
     file = given.folder / "manifest.yaml"
     file.write_text(yaml.safe_dump(manifest, sort_keys=False), encoding="utf-8")
@@ -60,12 +60,21 @@ def main() -> None:
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Writes the manifest of an exported classifier.")
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--category", action="append", required=True, metavar="LABEL=CATEGORY,...")
+    parser.add_argument(
+        "--category", type=pair, action="append", required=True, metavar="LABEL=CATEGORY,..."
+    )
     parser.add_argument("--threshold", type=float, default=0.5, help="of each category")
-    parser.add_argument("--language", action="append", default=["en"])
+    parser.add_argument("--language", action="append", help="en, if not given")
     parser.add_argument("--name", help="the folder's, if not given")
     parser.add_argument("--version", default="1")
     return parser.parse_args()
+
+
+def pair(text: str) -> tuple[str, str]:
+    label, stands_for, categories = text.partition("=")
+    if not stands_for:
+        raise argparse.ArgumentTypeError(f"give LABEL=CATEGORY, not {text!r}")
+    return label, categories
 
 
 def sha256(file: Path) -> str:

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from guardproxy.classifiers.check import check_models
 from guardproxy.classifiers.manifest import verify_model_folder
@@ -59,6 +60,32 @@ def test_a_model_of_many_labels_is_described(tmp_path: Path) -> None:
     assert not manifest.exclusive
     assert manifest.label_places == ((0,), (2,), (2,))
     assert manifest.inputs.types is None
+
+
+@pytest.mark.parametrize(
+    ("given", "languages"), [((), ["en"]), (("--language", "de", "--language", "fr"), ["de", "fr"])]
+)
+def test_languages_are_those_that_are_given(
+    tmp_path: Path, given: tuple[str, ...], languages: list[str]
+) -> None:
+    folder = injection(tmp_path / "a")
+    (folder / "config.json").write_text(json.dumps({"id2label": {"0": "SAFE", "1": "INJECTION"}}))
+
+    ended = describe(folder, "--category", "INJECTION=jailbreaking", *given)
+
+    assert ended.returncode == 0, ended.stderr
+    manifest = yaml.safe_load((folder / "manifest.yaml").read_text(encoding="utf-8"))
+    assert manifest["languages"] == languages
+
+
+def test_a_category_without_a_label_is_refused_in_a_line(tmp_path: Path) -> None:
+    folder = injection(tmp_path / "a")
+    (folder / "config.json").write_text(json.dumps({"id2label": {"0": "SAFE", "1": "INJECTION"}}))
+
+    ended = describe(folder, "--category", "jailbreaking")
+
+    assert ended.returncode == 2
+    assert ended.stderr.endswith("give LABEL=CATEGORY, not 'jailbreaking'\n")
 
 
 @pytest.mark.parametrize("label", ["EVIL"])
