@@ -28,7 +28,7 @@ class Label(BaseModel):
     categories: list[str] = Field(default_factory=list)
 
 
-def categories_named(labels: Any, order: Iterable[str]) -> list[str]:  # noqa: ANN401 - YAML as it came
+def categories_named(labels: object, order: Iterable[str]) -> list[str]:
     """The categories that labels stand for: ours in our order, then what is strange.
 
     Args:

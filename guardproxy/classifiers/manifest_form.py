@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from functools import cached_property
 from pathlib import PurePosixPath
 from types import MappingProxyType
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 from pydantic import (
     BaseModel,
@@ -31,7 +31,6 @@ VERSION: Final = r"^[0-9A-Za-z][0-9A-Za-z.+-]{0,31}$"
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 
-
 EMBEDDED: Final = "embedded"
 """How a combination names the model that comes with the package."""
 
@@ -52,7 +51,7 @@ class Inputs(_Strict):
 
     @property
     def names(self) -> set[str]:
-        return {self.ids, self.mask, self.types} - {None}  # type: ignore[return-value] # no None left
+        return {name for name in (self.ids, self.mask, self.types) if name is not None}
 
 
 class WindowShape(_Strict):
@@ -147,7 +146,7 @@ class Manifest(_Strict):
 
     @model_validator(mode="before")
     @classmethod
-    def _labels_say_which_categories(cls, content: Any) -> Any:  # noqa: ANN401 - YAML as it came
+    def _labels_say_which_categories(cls, content: object) -> object:
         if not isinstance(content, dict) or content.get("labels") is None:
             return content
         if "categories" in content:
