@@ -6,13 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from typing import Final
 
-from guardproxy.classifiers.manifest_form import (
-    MODEL_FILE,
-    TOKENIZER_FILE,
-    Combination,
-    Manifest,
-    Training,
-)
+from guardproxy.classifiers.manifest_form import MODEL_FILE, Combination, Manifest, Training
 from guardproxy.policy.taxonomy import V2_CATEGORIES
 
 _MERGED: Final = "dangerous_and_criminal_content"
@@ -65,10 +59,7 @@ def combined_manifest(
             "labels": None,
             "default_thresholds": _thresholds(combination, members, judged, categories),
             "files": members[0].files
-            | {
-                MODEL_FILE: hashlib.sha256(checksums.encode()).hexdigest(),
-                TOKENIZER_FILE: members[0].files[TOKENIZER_FILE],
-            },
+            | {MODEL_FILE: hashlib.sha256(checksums.encode()).hexdigest()},
             "languages": sorted({name for member in members for name in member.languages}),
             "training": _training(members),
             "notes": combination.notes,
