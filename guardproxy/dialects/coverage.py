@@ -175,12 +175,10 @@ _READERS: Mapping[Side, Callable[[Dialect, bytes], _Found]] = {
 }
 
 
-def body_with(form: Form, side: Side, field: str, value: str) -> dict[str, object]:
+def body_with(form: Form, side: Side, field: str, value: str) -> object:
     """A small body that holds `value` in `field`, with what must stand around it."""
     steps = _STEP.findall(field.replace("**.", ""))
-    merged = _merged(form.around[side], _nested(form, steps, value))
-    assert isinstance(merged, dict)  # noqa: S101 - both are objects
-    return merged
+    return _merged(form.around[side], _nested(form, steps, value))
 
 
 def _nested(form: Form, steps: list[str], value: object, parent: str = "") -> object:
