@@ -114,7 +114,7 @@ class Verdict(NamedTuple):
         return not (
             self.blocked_media
             or self.flagged_media
-            or any([r.error is not None or r.violated for r in self.all_results])  # noqa: C419 - twice as fast
+            or True in [each.error is not None or each.violated for each in self.all_results]
         )
 
     @property
