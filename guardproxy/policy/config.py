@@ -40,11 +40,7 @@ def _v2_category(name: str) -> str:
     raise ValueError(f"is not a category; these are {', '.join(V2_CATEGORIES)}")
 
 
-def _plain_digest(digest: str) -> str:
-    return digest.lower()
-
-
-Sha256 = Annotated[str, Field(pattern=r"^[0-9a-fA-F]{64}$"), AfterValidator(_plain_digest)]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-fA-F]{64}$"), AfterValidator(str.lower)]
 
 V1Category = Annotated[str, AfterValidator(_v1_category)]
 V2Category = Annotated[str, AfterValidator(_v2_category)]
