@@ -14,7 +14,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from itertools import accumulate
-from typing import NoReturn, TypeAlias, cast
+from typing import NoReturn, TypeAlias
 
 from guardproxy.errors import RequestError
 
@@ -161,7 +161,8 @@ def is_plain_key(key: str) -> bool:
 def _read(body: bytes, text: str, depth: int, members: int) -> JsonValue:
     _check_bounds(body, depth, members)
     try:
-        value = _parse(body, text)
+        decoder = _STRICT if _may_hold_long_number(body) else _STRICT_OF_SHORT_NUMBERS
+        value: JsonValue = decoder.decode(text)
     except json.JSONDecodeError as error:
         if not text.strip(_SPACE):
             _refuse("empty_body", "the body is empty; send a JSON value")
@@ -175,16 +176,6 @@ def _read(body: bytes, text: str, depth: int, members: int) -> JsonValue:
     if b"\\" in body and (b"\\ud" in body or b"\\uD" in body):
         _check_surrogates(value)
     return value
-
-
-def _parse(body: bytes, text: str) -> JsonValue:
-    """The value of the whole text, by the standard library's scanner."""
-    decoder = _STRICT if _may_hold_long_number(body) else _STRICT_OF_SHORT_NUMBERS
-    value, end = decoder.raw_decode(text, _after_spaces(text, 0))
-    end = _after_spaces(text, end)
-    if end < len(text):
-        raise json.JSONDecodeError("Extra data", text, end)
-    return cast("JsonValue", value)
 
 
 def _may_hold_long_number(body: bytes) -> bool:
