@@ -12,13 +12,12 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from guardproxy.content import MediaKind
 from guardproxy.errors import UpstreamError
-from guardproxy.strict_json import JsonValue, string_leaves
+from guardproxy.strict_json import JsonValue, is_plain_key, string_leaves
 
 # What an id, a model name, an enum value or a fingerprint looks like: no white space, short.
 # A structural field that holds anything else is judged as text.
 _TOKEN = re.compile(r"[A-Za-z0-9_.:/@+=,#-]{0,128}", re.ASCII)
 _IDENTIFIER = re.compile(r"[A-Za-z$_][A-Za-z0-9_.$-]{0,63}", re.ASCII)
-_IDENTIFIER_CHARACTERS = 64
 
 # RFC 2397 in the one form that hides its content from a reader. All else that begins with `data:`
 # is text: "data: how to ..." is a sentence, and `data:,how%20to` can be read as well.
@@ -70,7 +69,7 @@ def text_leaves(
     for path, text in string_leaves(value, keys=False):
         if structure is not None and structure.fullmatch(path) and is_token(text):
             continue
-        if text and not (without_media and _is_medium(text)):
+        if text and not (without_media and _MEDIUM.fullmatch(text)):
             yield path, text
     for key in _keys(value):
         if key and not _is_identifier(key):
@@ -103,7 +102,7 @@ def _has_silent_members(
     value: Mapping[str, JsonValue], structure: re.Pattern[str], path: str
 ) -> bool:
     for key, member in value.items():
-        if not (len(key) <= _IDENTIFIER_CHARACTERS and key.isidentifier() and key.isascii()):
+        if not is_plain_key(key):
             return False
         # Without a call for what is most frequent: numbers, null, ids.
         if not isinstance(member, _READABLE):
@@ -130,7 +129,7 @@ def embedded_media(value: JsonValue) -> list[tuple[MediaKind, int]]:
     return [
         (kind_of(match["type"] or ""), len(text))
         for _, text in string_leaves(value, keys=False)
-        if _may_be_medium(text) and (match := _MEDIUM.fullmatch(text))
+        if (match := _MEDIUM.fullmatch(text))
     ]
 
 
@@ -213,15 +212,4 @@ def _keys(value: JsonValue) -> Iterable[str]:
 
 
 def _is_identifier(key: str) -> bool:
-    if len(key) <= _IDENTIFIER_CHARACTERS and key.isidentifier() and key.isascii():
-        return True
-    return _IDENTIFIER.fullmatch(key) is not None
-
-
-def _is_medium(text: str) -> bool:
-    return _may_be_medium(text) and _MEDIUM.fullmatch(text) is not None
-
-
-def _may_be_medium(text: str) -> bool:
-    """Quick, and true of all that `_MEDIUM` matches."""
-    return text[:5].lower() == "data:"
+    return is_plain_key(key) or _IDENTIFIER.fullmatch(key) is not None
