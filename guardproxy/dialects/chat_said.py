@@ -25,7 +25,7 @@ from guardproxy.dialects.leaves import (
 from guardproxy.dialects.logprobs import tokens_said
 from guardproxy.strict_json import JsonValue
 
-BESIDE = "beside"
+_BESIDE = "beside"
 """Ends the channel of what stands beside the texts of a content: references, titles, addresses."""
 _POSITION = re.compile(r"\[\d+\]")
 
@@ -110,7 +110,7 @@ def read_text(value: JsonValue, channel: str, said: Said) -> None:
     chunks = value if isinstance(value, list) else [value]
     said.say(channel, "".join(map(_chunk_text, chunks)))
     beside = (_beside_text(chunk) for chunk in chunks)
-    said.say(f"{channel}.{BESIDE}", "\n".join(filter(None, beside)))
+    said.say(f"{channel}.{_BESIDE}", "\n".join(filter(None, beside)))
     for chunk in chunks:
         said.note_media(channel, _left_of(chunk))
 
