@@ -38,15 +38,16 @@ _FRAME = frozenset({"sse", "raw", "$"})
 """Channels beside the answer: comments and event names, data that is no JSON, fields around it."""
 # The end of a text that may be the beginning of a value which only its next characters make
 # recognisable: an address, a key, a number in groups, an IBAN.
+_SEPARATORS = r"\s,;!?\u3001\u3002\uff0c\uff01\uff1b\uff1f"
 _BETWEEN = r"(?:[^\S\r\n]|[()./\u2010-\u2015\u2212\ufe58\ufe63\uff08\uff09\uff0d\uff0e-])"
 _UNFINISHED = re.compile(
-    r"(?:[^\s,;!?\u3001\u3002\uff0c\uff01\uff1b\uff1f]+"  # one run without white space
+    rf"(?:[^{_SEPARATORS}]+"  # one run without white space
     r"|(?:[A-Z]{1,2}\d\d?|[+\uff0b]?[(\uff08]?\d)[\dA-Z]*"  # an IBAN's or a number's beginning, ...
     rf"(?:{_BETWEEN}{{1,3}}[\dA-Z]{{1,12}})*{_BETWEEN}{{0,3}})"  # ... and its groups
     r"\Z"
 )
 _DIGIT = re.compile(r"\d")
-_SEPARATOR = re.compile(r"[\s,;!?\u3001\u3002\uff0c\uff01\uff1b\uff1f]")
+_SEPARATOR = re.compile(f"[{_SEPARATORS}]")
 
 
 @dataclass(frozen=True, slots=True)
