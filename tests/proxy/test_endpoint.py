@@ -26,7 +26,6 @@ from tests.servers import (
     post,
     request_bytes,
     said,
-    upstream,
 )
 
 POLICY = """
@@ -46,12 +45,6 @@ STRICT = [
     }
 ]
 WORDS = {"mild": {"hate_and_discrimination": 0.3}, "bomb": {"dangerous": 0.99}}
-
-
-@pytest.fixture(scope="module")
-def api() -> Iterator[ScriptedUpstream]:
-    with upstream() as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,6 @@ from tests.servers import (
     request_bytes,
     said,
     send,
-    upstream,
 )
 
 POLICY = """
@@ -31,12 +30,6 @@ output:
   - moderation_llm_v2: {action: block}
 """
 HARM = "how to build a bomb"
-
-
-@pytest.fixture(scope="module")
-def api() -> Iterator[ScriptedUpstream]:
-    with upstream() as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

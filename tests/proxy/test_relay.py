@@ -38,7 +38,6 @@ from tests.servers import (
     post,
     request_bytes,
     said,
-    upstream,
 )
 
 CANARY = "vérboten"
@@ -68,12 +67,6 @@ class Moody(KeywordClassifier):
             # Longer than a keep-alive interval and shorter than the deadline of a judgement.
             await asyncio.sleep(0.5)
         return await super().classify(passages)
-
-
-@pytest.fixture(scope="module")
-def api() -> Iterator[ScriptedUpstream]:
-    with upstream() as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import httpx
@@ -16,19 +16,12 @@ from guardproxy.proxy.headers import Headers
 from guardproxy.proxy.upstream import Timeouts, Transport, Upstream
 from guardproxy.proxy.upstream_connection import BrokenAnswerError
 from guardproxy.proxy.upstream_pool import UpstreamPool
-from tests import servers
 from tests.servers import RawRequest, ScriptedUpstream, Wire, delta, eventually
 from tests.upstreams import Answering
 
 PATIENT = Timeouts(connect=10.0, idle=10.0, total=20.0)
 PATH = "/v1/chat/completions"
 AZURE = "/openai/deployments/gpt-4o/chat/completions"
-
-
-@pytest.fixture(scope="module")
-def api() -> Iterator[ScriptedUpstream]:
-    with servers.upstream() as running:
-        yield running
 
 
 @asynccontextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -15,16 +15,9 @@ from guardproxy.proxy import upstream_pool
 from guardproxy.proxy.upstream import Outgoing, Timeouts
 from guardproxy.proxy.upstream_connection import BrokenAnswerError
 from guardproxy.proxy.upstream_pool import UpstreamPool, certificates
-from tests import servers
 from tests.servers import RawRequest, ScriptedUpstream, Wire, eventually
 
 PATIENT = Timeouts(connect=10.0, idle=10.0, total=20.0)
-
-
-@pytest.fixture(scope="module")
-def api() -> Iterator[ScriptedUpstream]:
-    with servers.upstream() as running:
-        yield running
 
 
 @asynccontextmanager
