@@ -11,8 +11,7 @@ from guardproxy.bench import nginx
 from guardproxy.bench.processes import free_port, running
 from guardproxy.bench.upstream import fixed_answer
 from guardproxy.bench.words import all_words
-
-NEEDS_NGINX = pytest.mark.skipif(nginx.find_nginx() is None, reason="nginx is not installed")
+from tests.bench.needs import NEEDS_NGINX
 
 
 def post(port: int) -> bytes:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import os
-import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -21,6 +20,7 @@ from guardproxy.bench.streams import Asked
 from guardproxy.bench.whole_answers import WholeAnswers
 from tests.bench import runs
 from tests.bench.costless import costless, silent
+from tests.bench.needs import NEEDS_WRK
 
 SHORT = Plan(rounds=1, seconds=1, streams=8, idle_seconds=0.01, floor_seconds=0.01)
 
@@ -81,7 +81,7 @@ def test_a_run_measures_everything_of_everybody(monkeypatch: pytest.MonkeyPatch)
     assert said
 
 
-@pytest.mark.skipif(shutil.which("wrk") is None, reason="wrk is not installed")
+@NEEDS_WRK
 def test_guardproxy_as_it_is_serves_real_load(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -12,6 +12,7 @@ from guardproxy.bench.records import Missing
 from guardproxy.bench.stage import Stage, quick_upstreams
 from guardproxy.errors import ConfigurationError
 from tests.bench.costless import costless
+from tests.bench.needs import NEEDS_NGINX
 
 
 @pytest.fixture
@@ -35,12 +36,10 @@ def test_without_guardproxy_there_is_nothing_to_measure(api: Server, stage: Stag
         stage.start_all([costless("mine", refuses="anything")], lambda _: api)
 
 
-@pytest.mark.parametrize("installed", [True, False])
+@pytest.mark.parametrize("installed", [pytest.param(True, marks=NEEDS_NGINX), False])
 def test_whole_answers_come_from_nginx_or_else_from_python(
     installed: bool, monkeypatch: pytest.MonkeyPatch, stage: Stage
 ) -> None:
-    if installed and nginx.find_nginx() is None:
-        pytest.skip("nginx is not installed")
     if not installed:
         monkeypatch.setattr(nginx, "find_nginx", lambda: None)
     upstreams = quick_upstreams(stage.stack, stage.folder / "upstream")

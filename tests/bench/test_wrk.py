@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,7 @@ from guardproxy.bench.processes import free_port, running
 from guardproxy.bench.upstream import command
 from guardproxy.bench.wrk import Load, LoadResult, find_wrk, parse, run_wrk
 from guardproxy.errors import ConfigurationError
+from tests.bench.needs import NEEDS_WRK
 
 FIELDS = (
     *("requests", "microseconds", "connect", "read", "write", "status", "timeout"),
@@ -19,7 +19,6 @@ FIELDS = (
 )
 COUNTS = st.fixed_dictionaries({name: st.integers(0, 10**9) for name in FIELDS})
 LINES = st.text(st.characters(exclude_characters="\r\n"), max_size=40)
-NEEDS_WRK = pytest.mark.skipif(shutil.which("wrk") is None, reason="wrk is not installed")
 
 
 def said(counts: dict[str, int]) -> str:
