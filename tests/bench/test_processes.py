@@ -4,7 +4,6 @@ import os
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -76,14 +75,12 @@ def test_a_server_that_ends_says_why() -> None:
 
 def test_a_server_that_hangs_is_given_up() -> None:
     code = "import time; time.sleep(600)"
-    begun = time.monotonic()
 
     with (
         pytest.raises(ConfigurationError, match="is not ready in time; its last line: nothing"),
         running("Mine", [sys.executable, "-c", code], free_port(), ready="/", patience=0.2),
     ):
         pytest.fail("it hung")  # pragma: no cover
-    assert time.monotonic() - begun < 600
 
 
 def test_a_program_that_is_not_there_is_one_line() -> None:
