@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +13,8 @@ from click.testing import CliRunner, Result
 
 from guardproxy.classifiers.embedded import EMBEDDED_FOLDER
 from guardproxy.cli import eval as command
-from guardproxy.cli import main, measuring
-from tests.evals.samples import BAD, records, write_csv, write_jsonl
+from guardproxy.cli import main
+from tests.evals.samples import BAD, judged_by, records, write_csv, write_jsonl
 from tests.fakes import KeywordClassifier
 
 
@@ -28,12 +26,7 @@ def data(tmp_path: Path) -> Path:
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """A judge that looks for words, where the model's own scores do not matter."""
-
-    @asynccontextmanager
-    async def opened(*args: object, **more: object) -> AsyncIterator[KeywordClassifier]:
-        yield KeywordClassifier()
-
-    monkeypatch.setattr(measuring, "open_judge", opened)
+    judged_by(KeywordClassifier(), monkeypatch)
 
 
 def run(*arguments: str | Path) -> Result:

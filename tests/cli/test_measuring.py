@@ -8,8 +8,7 @@ import pty
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -18,22 +17,16 @@ from click.testing import CliRunner
 
 from guardproxy.cli import main, measuring
 from guardproxy.cli.measuring import measured
+from guardproxy.content import Passage
 from guardproxy.errors import ClassifierDeadline, ModelError
-from tests.evals.samples import records, write_jsonl
+from guardproxy.verdict import Scores
+from tests.evals.samples import judged_by, records, write_jsonl
 from tests.fakes import KeywordClassifier
 
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
     return write_jsonl(tmp_path / "rows.jsonl", records())
-
-
-def put(monkeypatch: pytest.MonkeyPatch, classifier: KeywordClassifier) -> None:
-    @asynccontextmanager
-    async def opened(*args: object, **more: object) -> AsyncIterator[KeywordClassifier]:
-        yield classifier
-
-    monkeypatch.setattr(measuring, "open_judge", opened)
 
 
 def test_everything_is_read_before_anything_is_judged(data: Path) -> None:
@@ -46,7 +39,7 @@ def test_everything_is_read_before_anything_is_judged(data: Path) -> None:
 
 
 def test_a_classifier_that_fails_is_one_line(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    put(monkeypatch, KeywordClassifier(error=ClassifierDeadline("too slow")))
+    judged_by(KeywordClassifier(error=ClassifierDeadline("too slow")), monkeypatch)
 
     result = CliRunner().invoke(main, ["eval", "--data", str(data)])
 
@@ -77,12 +70,12 @@ def test_an_interruption_ends_with_a_line(
     kept: bool,
 ) -> None:
     class Interrupted(KeywordClassifier):
-        async def classify(self, passages: object) -> list[object]:  # type: ignore[override] # never returns
+        async def classify(self, passages: Sequence[Passage]) -> list[Scores]:
             os.kill(os.getpid(), signal.SIGINT)
             await asyncio.Event().wait()
             raise AssertionError
 
-    put(monkeypatch, Interrupted())
+    judged_by(Interrupted(), monkeypatch)
     # A worker of a test run may ignore the signal, which a shell's child does not.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     request.addfinalizer(lambda: signal.signal(signal.SIGINT, before))

@@ -5,16 +5,20 @@ from __future__ import annotations
 import csv
 import gzip
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import numpy as np
+import pytest
 
+from guardproxy.cli import measuring
 from guardproxy.content import Role, TextPart
 from guardproxy.evals.evaluate import default_guards
 from guardproxy.evals.metrics import Floats
 from guardproxy.evals.rows import LabelledText
 from guardproxy.evals.table import Guards, Table, table
+from guardproxy.guard import Classifier
 from guardproxy.policy.taxonomy import V2_CATEGORIES
 
 HALF: Mapping[str, float] = dict.fromkeys(V2_CATEGORIES, 0.5)
@@ -93,3 +97,13 @@ def guards(thresholds: Mapping[str, float] = HALF) -> Guards:
 
 def table_of(rows: Sequence[LabelledText], scores: Floats, policy: Guards | None = None) -> Table:
     return table(rows, scores, default=guards(), policy=policy or guards())
+
+
+def judged_by(classifier: Classifier, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From now on `eval` and `tune` ask this one instead of the model."""
+
+    @asynccontextmanager
+    async def opened(*args: object, **more: object) -> AsyncIterator[Classifier]:
+        yield classifier
+
+    monkeypatch.setattr(measuring, "open_judge", opened)
