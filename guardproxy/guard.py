@@ -46,7 +46,7 @@ class Classifier(Protocol):
         ...
 
     async def classify(self, passages: Sequence[Passage]) -> list[Scores]:
-        """Scores of each passage, in order; every v2 category is a key.
+        """Scores of each passage, in order; every category that it judges is a key.
 
         Raises:
             ClassifierError: nothing can be said (deadline, overload, error, missing).
@@ -84,8 +84,8 @@ NO_MEDIA = MediaSplit()
 
 
 @runtime_checkable
-class Memory(Protocol):
-    """What a classifier may have besides: scores it need not be waited for."""
+class RememberingClassifier(Classifier, Protocol):
+    """One that has scores it need not be waited for."""
 
     def remembered(self, passages: Sequence[Passage]) -> list[Scores | None]:
         """What it would say about each, in order; None where it would have to judge."""
@@ -105,8 +105,7 @@ class Guard:
         self, classifier: Classifier | None, *, deadline: float, observer: Observer
     ) -> None:
         self._classifier = classifier
-        judge: object = classifier  # mypy takes no `Classifier` for a `Memory`
-        self._memory = judge if isinstance(judge, Memory) else None
+        self._memory = classifier if isinstance(classifier, RememberingClassifier) else None
         self._deadline = deadline
         self._observer = observer
 
