@@ -185,15 +185,39 @@ async def test_a_name_is_asked_for_once_in_a_while(
     assert api.connections == 2
 
 
-async def test_an_upstream_without_a_known_certificate_is_not_talked_to(
-    api: ScriptedUpstream,
-) -> None:
-    api.says(b"answer")
-    async with pooled(api.url.replace("http://", "https://")) as pool:
-        with pytest.raises(OSError):  # noqa: PT011 - of several kinds
-            await fetch(pool)
+NOBODY = Path(__file__).with_name("nobody.pem")
 
-    assert not any(b"HTTP" in request.head for request in api.requests)
+
+@asynccontextmanager
+async def behind_tls(heard: list[bytes]) -> AsyncIterator[str]:
+    """An upstream whose certificate nobody has signed; gives its URL, keeps what it hears."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(NOBODY)
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heard.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\nanswer")
+        await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0, ssl=context) as server:
+        yield f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+
+async def test_an_upstream_without_a_known_certificate_is_not_talked_to(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    heard: list[bytes] = []
+    async with behind_tls(heard) as url:
+        async with pooled(url) as pool:
+            with pytest.raises(ssl.SSLCertVerificationError):
+                await fetch(pool)
+        assert not heard
+
+        monkeypatch.setenv("SSL_CERT_FILE", str(NOBODY))
+        async with pooled(url) as pool:
+            assert await fetch(pool) == b"answer"
+        assert len(heard) == 1
 
 
 @pytest.mark.parametrize("variable", ["", "SSL_CERT_FILE", "SSL_CERT_DIR"])
