@@ -6,6 +6,7 @@ from typing import Final
 
 import numpy as np
 
+from guardproxy.evals import metrics
 from training.arrays import Floats, Labels
 from training.rows import LABELS
 
@@ -13,24 +14,9 @@ _LEAST_OF_EACH: Final = 8
 
 
 def average_precision(scores: Floats, truth: Labels) -> float:
-    """Mean, over the positives, of the precision at their score; ties count together."""
-    order = np.argsort(-scores, kind="stable")
-    ranked, hits = scores[order], truth[order].astype(np.float64)
-    last = np.append(np.nonzero(np.diff(ranked))[0], len(ranked) - 1)
-    found = np.cumsum(hits)[last]
-    precision = found / (last + 1)
-    return float((np.diff(found, prepend=0.0) * precision).sum() / hits.sum())
-
-
-def area_under_roc(scores: Floats, truth: Labels) -> float:
-    """How likely a positive scores higher than a negative; ties count half."""
-    _, inverse, counts = np.unique(scores, return_inverse=True, return_counts=True)
-    ranks = (np.cumsum(counts) - (counts - 1) / 2)[inverse]
-    positives = truth.sum()
-    negatives = len(truth) - positives
-    return float(
-        (ranks[truth == 1].sum() - positives * (positives + 1) / 2) / (positives * negatives)
-    )
+    """Of one category, as `guardproxy eval` has it."""
+    ranking = metrics.rank(truth == 1, scores.astype(np.float64))
+    return float(metrics.average_precision(metrics.counts(ranking)))
 
 
 def table(scores: Floats, labels: Labels) -> dict[str, float]:
