@@ -9,23 +9,13 @@ from pathlib import Path
 from typing import Final
 
 from guardproxy.classifiers.manifest import ContextFormat
+from guardproxy.evals.rows import DANGEROUS_OR_CRIMINAL
+from guardproxy.policy.taxonomy import V2_CATEGORIES
 
-CATEGORIES: Final = (
-    "sexual",
-    "hate_and_discrimination",
-    "violence_and_threats",
-    "dangerous",
-    "criminal",
-    "selfharm",
-    "health",
-    "financial",
-    "law",
-    "pii",
-    "jailbreaking",
-)
+CATEGORIES: Final = V2_CATEGORIES
 """The order of the model's outputs."""
 
-UNION: Final = "dangerous_or_criminal"
+UNION: Final = DANGEROUS_OR_CRIMINAL
 """A label that says: one of the two, or both; see `losses`."""
 
 HELD_APART: Final = (
@@ -45,7 +35,10 @@ FORBIDDEN_FOLDERS: Final = ("train-nc", "train-unlicensed", "eval-only", "dev")
 """Folders of the data that no run may read rows from to train on."""
 
 CONTEXT: Final = ContextFormat(template="{context}</s>{text}", max_tokens=64)
-"""The conversation, newest 64 tokens, then the text: `</s>` cannot be spelt out by a text."""
+"""The conversation, newest 64 tokens, then the text: `</s>` cannot be spelt out by a text.
+
+Rows are framed so; the proxy does it for a model packed with `--context`. The shipped one is not.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +46,7 @@ class RunConfig:
     """Settings of a fine-tuning run.
 
     Attributes:
-        train: folders of `*.jsonl` or `*.jsonl.gz` rows that are trained on.
-        held_apart: sources left out wherever they occur.
+        train: files or folders of rows that are trained on.
         window: tokens of one text at most, special tokens too.
         batch_tokens: tokens of one batch, padding too.
         round_rows: rows drawn and augmented at once; then drawn anew.
@@ -68,7 +60,6 @@ class RunConfig:
     """
 
     train: tuple[str, ...]
-    held_apart: tuple[str, ...] = HELD_APART
     seed: int = 0
     window: int = 128
     batch_tokens: int = 2048
