@@ -1,4 +1,4 @@
-"""Fine-tunes all layers of the encoder, the word table frozen, for a given time.
+"""Fine-tunes the upper layers of the encoder, the word table frozen, for a given time.
 
 Batches hold texts of like length, in few shapes: a CPU compiles a kernel for each new one. Every
 few minutes a checkpoint is written, from which the same command goes on.
@@ -118,10 +118,10 @@ class FineTuning:
             encoder_file, early_layer=config.early_layer, attention_pools=config.attention_pools
         )
         for layer in self.encoder.layers[: config.frozen_layers]:
-            layer.requires_grad_(False)  # noqa: FBT003 - torch's signature
+            layer.requires_grad_(requires_grad=False)
         if config.frozen_layers:
-            self.encoder.positions.requires_grad_(False)  # noqa: FBT003 - as above
-            self.encoder.norm.requires_grad_(False)  # noqa: FBT003 - as above
+            self.encoder.positions.requires_grad = False
+            self.encoder.norm.requires_grad_(requires_grad=False)
         self.head = nn.Linear(self.encoder.pooled_width, len(CATEGORIES))
         nn.init.normal_(self.head.weight, std=0.01)
         labels = np.array([row.labels for row in rows])
@@ -187,7 +187,7 @@ class FineTuning:
         return min(1.0, self.seconds / (self._config.minutes * 60))
 
     def _set_rates(self) -> None:
-        warm = min(1.0, self.done / _WARM_UP) if self._config.minutes else 1.0
+        warm = min(1.0, self.done / _WARM_UP)
         factor = max(_LEAST_RATE, warm * (0.5 + 0.5 * math.cos(math.pi * self.done)))
         for group, rate in zip(self._optimiser.param_groups, self._rates, strict=True):
             group["lr"] = rate * factor

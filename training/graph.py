@@ -7,9 +7,9 @@ onnxruntime on CPUs: `MultiHeadAttention` beats `Attention`, `Add` and `LayerNor
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +22,8 @@ from training.encoder import EPSILON, HEADS, LAYERS, WIDTH
 from training.heads import Head
 from training.quantise import FULL_RANGE, four_bit_rows, int8_matrix, smoothing_factors
 
-Weights = Mapping[str, Floats]
+Weights: TypeAlias = Mapping[str, Floats]
+Attribute: TypeAlias = int | float | Sequence[int]
 
 INPUT: Final = "input_ids"
 PROBABILITIES: Final = "probs"
@@ -57,8 +58,7 @@ class _Nodes:
         self.constants.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
         return name
 
-    # Attributes are numbers, lists of them or words: what ONNX knows.
-    def add(self, kind: str, inputs: list[str], domain: str = "", **attributes: Any) -> str:  # noqa: ANN401 - see above
+    def add(self, kind: str, inputs: list[str], domain: str = "", **attributes: Attribute) -> str:
         return self.add_many(kind, inputs, 1, domain, **attributes)[0]
 
     def add_many(
@@ -67,15 +67,13 @@ class _Nodes:
         inputs: list[str],
         outputs: int,
         domain: str = "",
-        **attributes: Any,  # noqa: ANN401 - see above
+        **attributes: Attribute,
     ) -> list[str]:
         number = len(self.nodes)
         names = [f"v{number}_{i}" for i in range(outputs)]
-        self.nodes.append(
-            helper.make_node(
-                kind, inputs, names, name=f"{kind}_{number}", domain=domain, **attributes
-            )
-        )
+        node = helper.make_node(kind, inputs, names, name=f"{kind}_{number}", domain=domain)
+        node.attribute.extend(helper.make_attribute(*each) for each in sorted(attributes.items()))
+        self.nodes.append(node)
         return names
 
     def rename(self, value: str, name: str) -> None:

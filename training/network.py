@@ -58,7 +58,7 @@ class Encoder(nn.Module):
     def __init__(self, words: int, *, early_layer: int, attention_pools: int) -> None:
         super().__init__()
         self.words = nn.Embedding(words, WIDTH)
-        self.words.weight.requires_grad_(False)  # noqa: FBT003 - torch's signature
+        self.words.weight.requires_grad = False
         self.positions = nn.Parameter(torch.zeros(512, WIDTH))
         self.norm = nn.LayerNorm(WIDTH, eps=EPSILON)
         self.layers = nn.ModuleList([Layer() for _ in range(LAYERS)])
