@@ -66,12 +66,10 @@ def prefix(row: Row, _pools: Pools, chance: random.Random) -> Row:
     cut = max(8, round(len(row.text) * share))
     if cut >= len(row.text):
         return row
-    kept = (
-        row.labels
-        if share >= _SHOWN_FROM
-        else tuple(min(v, UNKNOWN if v else v) for v in row.labels)
-    )
-    return replace(row, text=row.text[:cut], labels=kept)
+    labels = row.labels
+    if share < _SHOWN_FROM:
+        labels = tuple(0 if label == 0 else UNKNOWN for label in labels)
+    return replace(row, text=row.text[:cut], labels=labels)
 
 
 def needle(row: Row, pools: Pools, chance: random.Random) -> Row:
@@ -88,7 +86,7 @@ def needle(row: Row, pools: Pools, chance: random.Random) -> Row:
         labels = both(labels, other.labels)
         room -= len(taken) + 1
     text = chance.choice((" ", " ", "\n", "\n\n")).join(parts)
-    return replace(row, text=text, labels=labels, benign=min(row.benign, 1))
+    return replace(row, text=text, labels=labels)
 
 
 def filler(row: Row, pools: Pools, chance: random.Random) -> Row:

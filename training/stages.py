@@ -26,6 +26,7 @@ from training.graph import Form, build
 from training.heads import Examples, Head, HeadConfig, fit
 from training.measure import macro, table
 from training.network import Encoder
+from training.quantise import FULL_RANGE
 from training.rows import Row
 from training.sampling import weights
 
@@ -80,7 +81,7 @@ def quantise(
     onnx.save(build(tensors, form, None), place.work / ENCODER_GRAPH)
 
 
-def read_form(place: Place, greatest_weight: int = 127) -> Form:
+def read_form(place: Place, greatest_weight: int = FULL_RANGE) -> Form:
     """The int8 form that `quantise` found."""
     stored = load_file(place.work / RANGES)
     found = {name: Range(least, greatest) for name, (least, greatest) in stored.items()}
@@ -154,7 +155,7 @@ def examples(place: Place, rows: Sequence[Row], pooled: Features) -> Examples:
     first = np.cumsum([0, *pooled.counts[:-1]])
     return Examples(
         pooled.pooled[first],
-        np.array([row.labels for row in rows], np.int8),
+        labels_of(rows),
         weights(rows, replace(place.config, source_weights=HEAD_SOURCE_WEIGHTS)),
         [row.source for row in rows],
     )
