@@ -1,4 +1,7 @@
-"""Texts as token ids, exactly as the proxy gives them to the model."""
+"""Texts as token ids, exactly as the proxy gives them to the model.
+
+A row's conversation stands before its text; the proxy shows it only to a model packed with it.
+"""
 
 from __future__ import annotations
 
