@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from starlette.types import Receive
 
 from guardproxy.errors import OverloadedError
-from guardproxy.proxy.admission import Admission
+from guardproxy.proxy.admission import Admission, Turns
 from tests.asgi import GONE, WHOLE, Caller, body_messages
 
 
@@ -122,3 +123,35 @@ async def test_the_bound_is_never_passed_and_every_place_comes_back(steps: list[
         visit.close()
 
     assert house.admission.in_progress == 0
+
+
+@given(st.lists(st.floats(0, 0.1), min_size=1, max_size=80))
+def test_refusals_leave_at_a_bounded_rate_in_their_order(gaps: list[float]) -> None:
+    turns = Turns(100, longest=1000.0)
+    now, leaves = 0.0, []
+    for gap in gaps:
+        now += gap
+        leaves.append(now + turns.take(now))
+
+    assert all(later - sooner >= 0.01 - 1e-9 for sooner, later in pairwise(leaves))
+
+
+@given(st.integers(1, 2_000))
+def test_no_refusal_is_held_for_longer_than_the_bound(callers: int) -> None:
+    turns = Turns(100, longest=1.0)
+
+    waits = [turns.take(5.0) for _ in range(callers)]
+
+    assert waits[0] == 0.0
+    assert max(waits) <= 1.0
+
+
+async def test_who_waits_for_his_refusal_comes_in_when_the_crowd_has_gone() -> None:
+    crowded = iter([True, True, True, False, False])
+    admission = Admission(10, crowded=lambda: next(crowded), on_change=lambda _: None)
+    with admission.of(Caller(WHOLE).receive) as refused, pytest.raises(OverloadedError):
+        await refused.receive()  # takes the turn that has no wait
+
+    with admission.of(Caller(WHOLE).receive) as held:
+        assert await held.receive() == WHOLE
+        assert admission.in_progress == 1
