@@ -23,10 +23,11 @@ M1 M2 M3 M5 M6 M7 M8 M9 M10 M11 M12 M13 M14 M15 M17 M18 M19 M20 M22 M23 M24 M25 
 S1 S2 S3 S4 S5 S6 S7 S8 S9 S10 S11 S13 S15 S16 S17 S19 S20 S21 S22 S23 S25 S26 S27 S28 S29 S30 S31
 S32 S33 S34
 P1 P2 P4 P5 P6 P7 P8 P9
-X1 X2 X13 X14 X15 X16 X18 X19 X20
+X1 X2 X4 X5 X6 X7 X8 X9 X10 X11 X12 X13 X14 X15 X16 X17 X18 X19 X20 X21 X25 X26 X27 X28 X29
 """
 """H: HTTP framing, E: routes, C: codings, J: JSON, M: messages, S: answers, P: policy files, X:
-failures, load and lifecycle (docs/faults.md has their figures)."""
+failures, load and lifecycle (docs/faults.md has their figures). X22 to X24 ask for limits by key, a
+store and webhooks, which do not exist here."""
 
 _ROW = re.compile(r"[HECJMSPX]\d{1,2}", re.IGNORECASE)
 _PARAMETER = re.compile(r"([HECJMSPX]\d{1,2})(?:[ -]\S.*)?", re.IGNORECASE)

@@ -173,7 +173,7 @@ def test_no_answer_at_all_makes_the_guard_raise(answer: object) -> None:
     assert verdict.blocked
 
 
-async def test_a_cancelled_judgement_stays_cancelled() -> None:
+async def test_a_cancelled_judgement_stays_cancelled_x7() -> None:
     judge = guard(KeywordClassifier(gate=asyncio.Event()))
     checking = asyncio.get_running_loop().create_task(
         judge.check(TEXTS, guardrails(closed=False), Direction.INPUT)

@@ -152,3 +152,15 @@ def test_every_setting_is_shown_by_serve_help() -> None:
     ]
 
     assert not missing
+
+
+def test_no_error_is_gathered_as_a_result_and_no_wall_clock_is_a_deadline_x6_x25() -> None:
+    """An exception among results is truthy; a clock that is set back makes a timeout endless."""
+    found = [
+        f"{name_of(module)}:{number}"
+        for module in MODULES
+        for number, line in enumerate(module.read_text(encoding="utf-8").splitlines(), 1)
+        if "return_exceptions" in line or re.search(r"\btime\.time(_ns)?\(", line)
+    ]
+
+    assert found == []

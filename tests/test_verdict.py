@@ -66,7 +66,7 @@ def test_nothing_said_nothing_blocked() -> None:
     assert verdict.violated_categories == ()
 
 
-def test_any_entry_can_block_the_operator_s_or_the_caller_s() -> None:
+def test_any_entry_can_block_the_operator_s_or_the_caller_s_x10() -> None:
     assert Verdict((entry(score=0.1), entry())).blocked
     assert Verdict((entry(score=0.1),), (entry(),)).blocked
     assert Verdict(blocked_media=(MEDIA,)).blocked

@@ -114,7 +114,7 @@ async def test_a_recognizer_never_lowers_pii() -> None:
     assert scores["pii"] == 600 / 10_000
 
 
-async def test_equal_passages_are_judged_once_and_remembered() -> None:
+async def test_equal_passages_are_judged_once_and_remembered_x29() -> None:
     model, hits = FakeModel(), Hits()
     async with ensemble(model, hits=hits) as judge:
         first = await judge.classify([Passage("a"), Passage("b"), Passage("a")])

@@ -11,7 +11,7 @@ from guardproxy.classifiers.gate import Gate
 from guardproxy.errors import ClassifierDeadline, ClassifierError, ClassifierOverloaded
 
 
-async def test_one_more_than_the_places_is_refused_at_once() -> None:
+async def test_one_more_than_the_places_is_refused_at_once_x9() -> None:
     gate = Gate(places=2, seconds=60)
     async with AsyncExitStack() as inside:
         await inside.enter_async_context(gate.judgement())
@@ -64,7 +64,7 @@ async def test_an_error_inside_passes_and_frees_the_place() -> None:
                 raise ClassifierError("inside")
 
 
-async def test_a_cancelled_judgement_frees_the_place() -> None:
+async def test_a_cancelled_judgement_frees_the_place_x7() -> None:
     gate = Gate(places=1, seconds=60)
 
     async def judge() -> None:

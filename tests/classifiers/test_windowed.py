@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
 
-from guardproxy.classifiers.onnx import OnnxModel
+from guardproxy.classifiers.labels import Row
+from guardproxy.classifiers.onnx import OnnxModel, OnnxRun
 from guardproxy.classifiers.windowed import OnnxClassifier
 from guardproxy.content import Passage
 from guardproxy.errors import ClassifierError
@@ -46,6 +48,24 @@ async def test_scores_come_in_order_with_every_category(classifier: OnnxClassifi
     assert list(benign) == list(V2_CATEGORIES)
     assert benign == again
     assert harmful["dangerous"] > 0.9 > benign["dangerous"]
+
+
+async def test_no_text_is_run_on_the_event_loop_x8(
+    model: OnnxModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: list[int] = []
+    run = OnnxRun.__call__
+
+    def run_and_note(self: OnnxRun) -> Row:
+        threads.append(threading.get_ident())
+        return run(self)
+
+    monkeypatch.setattr(OnnxRun, "__call__", run_and_note)
+    async with OnnxClassifier(model, threads=1, cache_entries=0) as classifier:
+        await classifier.classify([Passage(HARMFUL)])
+
+    assert len(threads) == 1
+    assert threading.get_ident() not in threads
 
 
 async def test_a_score_does_not_depend_on_other_texts(classifier: OnnxClassifier) -> None:

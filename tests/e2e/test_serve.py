@@ -237,7 +237,7 @@ def test_a_stream_that_does_not_end_in_time_is_cut_and_not_called_passed(
 # ---- several processes ------------------------------------------------------------------------
 
 
-def test_two_workers_serve_reload_and_add_up_their_metrics(
+def test_two_workers_serve_reload_and_add_up_their_metrics_x28(
     api: ScriptedUpstream, tmp_path: Path
 ) -> None:
     file = tmp_path / "policy.yaml"
@@ -320,7 +320,7 @@ def test_a_value_that_cannot_be_names_its_option_or_variable() -> None:
     assert "secret" not in line
 
 
-def test_a_changed_model_file_is_refused(tmp_path: Path) -> None:
+def test_a_changed_model_file_is_refused_x5(tmp_path: Path) -> None:
     folder = tmp_path / "model"
     shutil.copytree(EMBEDDED_FOLDER, folder)
     tokenizer = folder / "tokenizer.json"

@@ -157,7 +157,7 @@ class Behind(Ensemble):
 
 
 @pytest.mark.parametrize("closed", [True, False], ids=["closed", "open"])
-def test_newcomers_wait_outside_while_the_judge_is_behind_unless_the_policy_is_open(
+def test_newcomers_wait_outside_while_the_judge_is_behind_unless_the_policy_is_open_x9(
     api: ScriptedUpstream, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, closed: bool
 ) -> None:
     monkeypatch.setattr("guardproxy.classifiers.embedded.Ensemble", Behind)

@@ -110,7 +110,7 @@ def test_what_python_itself_would_print_becomes_a_line(sink: Sink) -> None:
     assert b"canary" not in sink.written
 
 
-def test_a_reader_that_stalls_costs_lines_and_they_are_counted(sink: Sink) -> None:
+def test_a_reader_that_stalls_costs_lines_and_they_are_counted_x26(sink: Sink) -> None:
     drops: list[int] = []
     writer = LineWriter(sink, capacity=2)
     handler = LineHandler(writer, LogFormat.JSON)
@@ -260,7 +260,7 @@ def test_standard_error_gets_whole_lines() -> None:
     assert [json.loads(line)["message"].split()[1] for line in lines] == [str(n) for n in range(50)]
 
 
-def test_a_process_whose_log_nobody_reads_still_works_and_ends() -> None:
+def test_a_process_whose_log_nobody_reads_still_works_and_ends_x26() -> None:
     ours, theirs = os.pipe()
 
     # 2,000 lines of 500 bytes: more than any pipe takes.

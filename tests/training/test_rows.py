@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import random
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -16,7 +17,7 @@ pytest.importorskip("torch", reason="torch is missing: pip install --group train
 
 from training.augment import CHANGES, Pools, augmented, both, needle, prefix
 from training.config import CATEGORIES, HELD_APART, RunConfig
-from training.prepare import FACTS_FILE, TRAIN_FILE, split, write
+from training.prepare import FACTS_FILE, RELABELLED, TRAIN_FILE, digest, relabel, split, write
 from training.rows import LABELS, UNKNOWN, Row, normal_form, read_file, read_rows, row, write_rows
 from training.sampling import source_weight, weights
 
@@ -124,6 +125,40 @@ def test_what_was_prepared_says_which_files_and_sources(data: Path) -> None:
     assert facts["train"] == {"known": 1}
     assert [Path(file).name for file in facts["files"]] == ["known.jsonl.gz"]
     assert len(read_file(data / "work" / TRAIN_FILE)) == 1
+
+
+def test_labels_given_anew_replace_those_of_their_source(tmp_path: Path) -> None:
+    labels = {"violence_and_threats": 1, "hate_and_discrimination": 0, "benign": 0}
+    anew = {"sha256": digest("I will HURT you"), "labels": labels}
+    (tmp_path / "davidson.jsonl").write_text(json.dumps(anew) + "\n", encoding="utf-8")
+    hate = a_row("I will hurt you!", HATE, source="davidson")
+    elsewhere = a_row("I will hurt you!", HATE, source="edos")
+    other = a_row("They are all the same.", HATE, source="davidson")
+
+    changed, *same = relabel([hate, elsewhere, other], tmp_path)
+
+    assert same == [elsewhere, other]
+    assert (changed.text, changed.source) == (hate.text, "relabelled_davidson")
+    assert changed.labels[CATEGORIES.index("violence_and_threats")] == 1
+    assert changed.labels[CATEGORIES.index("hate_and_discrimination")] == 0
+    assert changed.labels[CATEGORIES.index("sexual")] == UNKNOWN
+
+
+def test_labels_given_anew_hold_no_text_and_agree_with_one_another() -> None:
+    lines = [
+        json.loads(line)
+        for file in sorted(RELABELLED.glob("*.jsonl"))
+        for line in file.read_text(encoding="utf-8").splitlines()
+    ]
+
+    assert len(lines) > 5_000
+    for each in lines:
+        assert each.keys() == {"sha256", "labels"}
+        assert re.fullmatch("[0-9a-f]{64}", each["sha256"])
+        assert each["labels"].keys() <= {*LABELS, "benign"}
+        assert set(each["labels"].values()) <= {0, 1}
+        if any(each["labels"].get(name) for name in CATEGORIES):
+            assert each["labels"]["benign"] == 0
 
 
 def test_a_file_counts_as_trained_on_by_any_of_its_rows(data: Path) -> None:
