@@ -81,7 +81,8 @@ def encoder(work: Path, tokenizer: Path, source: Path | None) -> None:
 @click.option("--most", default=None, type=int, help="Rows of a source that are measured on.")
 def prepare(work: Path, train: tuple[Path, ...], dev: tuple[Path, ...], most: int | None) -> None:
     """Split the rows by whole sources; rows of the folder dev are never trained on."""
-    facts = preparing.write(preparing.split((*train, AUTHORED), dev, most=most), work)
+    rows = preparing.split((*train, AUTHORED), dev, most=most, relabelled=preparing.RELABELLED)
+    facts = preparing.write(rows, work)
     for part in ("train", "known", "apart"):
         click.echo(f"{part}: {sum(facts[part].values())} rows of {len(facts[part])} sources")
 

@@ -78,6 +78,7 @@ class RunConfig:
             "authored_context": 3.0,
             "handwritten_seeds": 1.0,
             "authored": 2.5,
+            "relabelled": 3.0,
         }
     )
     frozen_layers: int = 6
@@ -86,11 +87,11 @@ class RunConfig:
     augment: dict[str, float] = field(
         default_factory=lambda: {
             "prefix": 0.10,
-            "needle": 0.10,
-            "filler": 0.04,
+            "needle": 0.12,
+            "filler": 0.06,
             "noise": 0.10,
             "case": 0.06,
-            "context": 0.06,
+            "context": 0.18,
         }
     )
 

@@ -250,21 +250,24 @@ def finetune(
         (out / LOG_FILE).open("a", encoding="utf-8") as log,
     ):
         task = progress.add_task("", total=1.0)
-        while run.done < 1:
-            for each in draws.batches(run.round):
-                started = time.monotonic()
-                run.step(each)
-                run.seconds += time.monotonic() - started
-                progress.update(task, completed=run.done, description=f"loss {run.loss:.4f}")
-                if run.done >= 1:
-                    break
-            run.round += 1
-            log.write(json.dumps(_state(run)) + "\n")
-            log.flush()
-            if run.seconds - saved > minutes_between_checkpoints * 60:
-                run.save(out)
-                saved = run.seconds
-    run.save(out)
+        try:
+            while run.done < 1:
+                for each in draws.batches(run.round):
+                    started = time.monotonic()
+                    run.step(each)
+                    run.seconds += time.monotonic() - started
+                    progress.update(task, completed=run.done, description=f"loss {run.loss:.4f}")
+                    if run.done >= 1:
+                        break
+                run.round += 1
+                log.write(json.dumps(_state(run)) + "\n")
+                log.flush()
+                if run.seconds - saved > minutes_between_checkpoints * 60:
+                    run.save(out)
+                    saved = run.seconds
+        finally:
+            # Stopped with Ctrl-C, a run goes on from here.
+            run.save(out)
     return run
 
 

@@ -6,13 +6,27 @@ import hashlib
 import json
 import random
 from collections import Counter
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 from training.config import FORBIDDEN_FOLDERS, HELD_APART
-from training.rows import Row, data_files, normal_form, read_file, read_rows, write_rows
+from training.rows import (
+    Row,
+    data_files,
+    normal_form,
+    read_file,
+    read_rows,
+    values_of,
+    write_rows,
+)
+
+RELABELLED: Final = Path(__file__).parent / "relabelled"
+"""Labels given anew by reading, for texts of gathered sources: digests, no texts."""
+
+RELABELLED_SOURCE: Final = "relabelled_"
+"""Begins the source of a row whose labels were given anew: they draw their lines as we do."""
 
 TRAIN_FILE: Final = "train.jsonl.gz"
 KNOWN_FILE: Final = "known.jsonl.gz"
@@ -44,6 +58,7 @@ def split(
     *,
     held_apart: Collection[str] = HELD_APART,
     most: int | None = None,
+    relabelled: Path | None = None,
 ) -> Split:
     """Reads the folders and splits their rows.
 
@@ -52,6 +67,7 @@ def split(
         dev: folders that are only measured on.
         held_apart: those sources.
         most: rows of one source that are measured on, drawn; all if None.
+        relabelled: a folder of labels that replace those of rows trained on, see `relabel`.
 
     Raises:
         ValueError: a folder given for training is one that never may be.
@@ -75,7 +91,37 @@ def split(
     known = [row for row in measured if row.source in trained]
     apart, known = _drawn(apart, most), _drawn(known, most)
     files = [file for file, some in by_file.items() if any(row.source in trained for row in some)]
+    if relabelled is not None:
+        kept = relabel(kept, relabelled)
     return Split(kept, known, apart, files)
+
+
+def relabel(rows: Sequence[Row], folder: Path) -> list[Row]:
+    """The rows, those whose digest a file `<source>.jsonl` of the folder names with its labels.
+
+    A line of such a file is `{"sha256": of the text's normal form, "labels": as in any row}`.
+    """
+    found = {
+        (file.name.split(".")[0], line["sha256"]): line["labels"]
+        for file in data_files([folder])
+        for line in map(json.loads, file.read_text(encoding="utf-8").splitlines())
+    }
+    return [
+        row
+        if row.context or (labels := found.get((row.source, digest(row.text)))) is None
+        else _with_labels(row, labels)
+        for row in rows
+    ]
+
+
+def _with_labels(row: Row, labels: Mapping[str, int]) -> Row:
+    values, benign = values_of(labels)
+    return replace(row, source=RELABELLED_SOURCE + row.source, labels=values, benign=benign)
+
+
+def digest(text: str) -> str:
+    """SHA-256 of a text's normal form, hexadecimal."""
+    return hashlib.sha256(normal_form(text).encode()).hexdigest()
 
 
 def _drawn(rows: Sequence[Row], most: int | None) -> list[Row]:

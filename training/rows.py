@@ -42,25 +42,33 @@ class Row:
 
 
 def row(record: Mapping[str, Any], source: str) -> Row:
-    """A line of a file, parsed; `dangerous` or `criminal` known settles their union."""
-    labels = record["labels"]
-    values = [int(labels.get(name, UNKNOWN)) for name in LABELS]
-    parts = [values[CATEGORIES.index("dangerous")], values[CATEGORIES.index("criminal")]]
-    if values[-1] == UNKNOWN:
-        values[-1] = 1 if 1 in parts else (0 if parts == [0, 0] else UNKNOWN)
-    if values[-1] == 0:
-        values[CATEGORIES.index("dangerous")] = values[CATEGORIES.index("criminal")] = 0
+    """A line of a file, parsed."""
+    values, benign = values_of(record["labels"])
     turns = record.get("context") or []
     talk = "".join(f"{turn['role']}: {turn['text']}\n" for turn in turns)
     return Row(
         text=record["text"],
         lang=record["lang"],
         source=record.get("source", source),
-        labels=tuple(values),
+        labels=values,
         context=record.get("talk", talk),
         role=record.get("role", "none"),
-        benign=int(labels.get("benign", UNKNOWN)),
+        benign=benign,
     )
+
+
+def values_of(labels: Mapping[str, int]) -> tuple[tuple[int, ...], int]:
+    """The values of LABELS, and of `benign`; `dangerous` or `criminal` known settles their union.
+
+    Where the union is 0, so are both.
+    """
+    values = [int(labels.get(name, UNKNOWN)) for name in LABELS]
+    parts = [values[CATEGORIES.index("dangerous")], values[CATEGORIES.index("criminal")]]
+    if values[-1] == UNKNOWN:
+        values[-1] = 1 if 1 in parts else (0 if parts == [0, 0] else UNKNOWN)
+    if values[-1] == 0:
+        values[CATEGORIES.index("dangerous")] = values[CATEGORIES.index("criminal")] = 0
+    return tuple(values), int(labels.get("benign", UNKNOWN))
 
 
 def read_file(file: Path) -> list[Row]:

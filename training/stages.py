@@ -26,6 +26,7 @@ from training.graph import Form, build
 from training.heads import Examples, Head, HeadConfig, fit
 from training.measure import macro, table
 from training.network import Encoder
+from training.prepare import RELABELLED_SOURCE
 from training.quantise import FULL_RANGE
 from training.rows import Row
 from training.sampling import weights
@@ -39,8 +40,11 @@ CALIBRATION: Final = "calibration.npz"
 CALIBRATION_FACTS: Final = "calibration.json"
 THRESHOLDS: Final = "thresholds.json"
 
-HEAD_SOURCE_WEIGHTS: Final = {"authored": 1.5, "authored_contrast": 3.0}
+HEAD_SOURCE_WEIGHTS: Final = {"authored": 1.5, "authored_contrast": 3.0, "relabelled": 2.0}
 """Less than in fine-tuning: a head sees every row that was written, and known sources need room."""
+
+OURS: Final = ("authored_", RELABELLED_SOURCE)
+"""Sources whose texts or labels were written for this project."""
 
 _RANGE_TEXTS: Final = 300
 _CHANGED_SHARE: Final = 0.2
@@ -129,10 +133,10 @@ def _origin(file: Path) -> str:
 
 
 def head_rows(place: Place, rows: Sequence[Row], count: int) -> list[Row]:
-    """All rows written for this project, others drawn by weight, and changes of some of them."""
+    """All rows that are ours, others drawn by weight, and changes of some of them."""
     config = place.config
     shares = weights(rows, config)
-    written = [i for i, row in enumerate(rows) if row.source.startswith("authored_")]
+    written = [i for i, row in enumerate(rows) if row.source.startswith(OURS)]
     others = np.setdiff1d(np.arange(len(rows)), written)
     drawn = np.random.default_rng(config.seed).choice(
         others,
