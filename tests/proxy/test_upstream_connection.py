@@ -60,7 +60,17 @@ class Line:
     async def hears(self, *pieces: bytes) -> None:
         await asyncio.sleep(0)
         for piece in pieces:
-            self.connection.data_received(piece)
+            self.reads(piece)
+
+    def reads(self, data: bytes) -> None:
+        """As the event loop does, as much at a time as there is room for."""
+        view = memoryview(data)
+        while view:
+            room = self.connection.get_buffer(-1)
+            taken = min(len(view), len(room))
+            room[:taken] = view[:taken]
+            self.connection.buffer_updated(taken)
+            view = view[taken:]
 
     async def body(self) -> bytes:
         until = asyncio.get_running_loop().time() + LONG_WAIT
@@ -252,13 +262,14 @@ async def test_reading_stops_while_nobody_takes_what_came() -> None:
     line = Line()
     asked = line.asks()
     size = 300_000
-    await line.hears(OK + b"content-length: %d\r\n\r\n" % size, b"a" * 200_000)
+    await line.hears(OK + b"content-length: %d\r\n\r\n" % size, b"a" * 130_000)
     await asked
     assert not line.transport.reading
 
     until = asyncio.get_running_loop().time() + LONG_WAIT
-    assert await line.connection.chunk(until) == b"a" * 200_000
+    taken = await line.connection.chunk(until)
     assert line.transport.reading
+    assert taken + await line.connection.chunk(until) == b"a" * 130_000
 
 
 async def test_a_large_body_goes_out_as_fast_as_it_is_taken() -> None:
@@ -337,7 +348,7 @@ async def test_what_comes_in_the_moment_of_the_deadline_is_no_error() -> None:
     await asked
     line.connection._waiter = loop.create_future()
     line.connection._waiter.set_result(None)
-    line.connection.data_received(b"a")
+    line.reads(b"a")
 
     assert await line.body() == b"a"
 
