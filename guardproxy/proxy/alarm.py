@@ -42,8 +42,8 @@ class Alarm:
         self._due = _NEVER
 
     def close(self) -> None:
-        """Clears it for good."""
-        self._due = _NEVER
+        """Clears it for good, and forgets whom it called: its owner, most of the time."""
+        self._due, self._ring = _NEVER, _nobody
         if self._timer is not None:
             self._timer.cancel()
             self._timer, self._timer_at = None, _NEVER
@@ -55,3 +55,7 @@ class Alarm:
             self._ring()
         elif self._due != _NEVER:
             self.set(self._due)
+
+
+def _nobody() -> None:
+    """Is there any more."""

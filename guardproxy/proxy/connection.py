@@ -131,6 +131,9 @@ class BoundedProtocol(asyncio.Protocol):
         self._cycles.clear()
         self.resume_writing()
         self._deaf = True
+        # What refers to the connection would keep it until somebody looks for garbage.
+        self._last = None
+        del self._parser
 
     def data_received(self, data: bytes) -> None:
         # In pieces: what one read holds behind the end of a head is counted as well.

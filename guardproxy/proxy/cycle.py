@@ -105,6 +105,7 @@ class Cycle:
             logger.exception("a request ended by an error")
         if not self.complete and not self._gone:
             self._line.cut(self)
+        self._scope = {}  # it names this cycle: they would keep each other
 
     # ---- for the application ------------------------------------------------------------------
 

@@ -43,7 +43,16 @@ async def while_present(scope: Scope, receive: Receive, work: Coroutine[Any, Any
         await (_listening(receive, work) if caller is None else _watched(caller, work))
     except BaseExceptionGroup as group:
         # The group is a matter of how we wait; callers care for the one thing that happened.
-        raise _first(group) from None
+        error = _first(group)
+        # Its frame holds it, and it the buffers of whoever failed: nobody would free them before
+        # the next look for garbage.
+        group.__traceback__ = None
+    else:
+        return
+    try:
+        raise error
+    finally:
+        del error
 
 
 async def _watched(caller: Caller, work: Coroutine[Any, Any, None]) -> None:

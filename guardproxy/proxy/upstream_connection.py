@@ -20,13 +20,13 @@ _PIECE = 256 * 1024
 """Bytes of a body handed to the transport before it must have passed on most of them."""
 _MOST_UNREAD = 64 * 1024
 """Bytes that may come without completing a head or a piece of a body."""
-_MOST_WAITING = 64 * 1024
+_MOST_WAITING = 32 * 1024
 """Bytes of an answer that wait for their reader before reading stops."""
-_MOST_TAKEN = 64 * 1024
+_MOST_TAKEN = 32 * 1024
 """Bytes of an answer given to its reader at once, if they came in smaller pieces."""
-_READ = bytearray(64 * 1024)
+_READ = bytearray(32 * 1024)
 """Where every read lands, to be copied out at once: the event loop reads one connection at a time.
-Handed out by the system in 256 kB, an answer that nobody takes would hold four times as much."""
+Handed out by the system in 256 kB, an answer that nobody takes would hold eight times as much."""
 _SWITCHING = 101
 _BODILESS = (204, 304)
 _FRAMING = (b"transfer-encoding", b"content-length")
@@ -237,6 +237,8 @@ class UpstreamConnection(asyncio.BufferedProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._fail(exc or BrokenAnswerError("ConnectionClosed"))
+        # It refers to the connection: they would keep each other until somebody looks for garbage.
+        del self._parser
 
     def pause_writing(self) -> None:
         self._write_paused = True

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import gc
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -87,6 +88,42 @@ def test_callers_who_do_not_read_are_sent_away_and_leave_nothing_x13(
         eventually(lambda: connections_of(proxy.url) == 0, "their connections are closed")
         for caller in callers:
             caller.close()
+
+
+def test_what_those_who_left_held_is_free_without_a_look_for_garbage_x13(
+    api: ScriptedUpstream, tmp_path: Path
+) -> None:
+    """Such looks are rare, and what one caller held may be hundreds of kilobytes."""
+    api.says(streaming_or_whole)
+    with impatient(api, tmp_path) as proxy:
+        assert proxy.ask().status == 200
+        with saving_garbage() as garbage:
+            callers = [deaf(proxy.url, request_bytes(ask(stream=True))) for _ in range(CALLERS)]
+            eventually(lambda: proxy.metric(IN_PROGRESS) == CALLERS, "they are served")
+            eventually(lambda: proxy.metric(IN_PROGRESS) == 0, "they are sent away")
+            eventually(lambda: connections_of(proxy.url) == 0, "their connections are closed")
+            for caller in callers:
+                caller.close()
+
+    ours = {type(each).__name__ for each in garbage if "guardproxy" in type(each).__module__}
+    assert ours == set()
+
+
+@contextmanager
+def saving_garbage() -> Iterator[list[object]]:
+    """Gives what a look for garbage at the end of the block would have had to free."""
+    found: list[object] = []
+    gc.collect()
+    gc.disable()
+    try:
+        yield found
+        gc.set_debug(gc.DEBUG_SAVEALL)
+        gc.collect()
+        found += gc.garbage
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+        gc.enable()
 
 
 def connections_of(url: str) -> int:
