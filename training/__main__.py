@@ -18,6 +18,7 @@ from training import finetune as tuning
 from training import pack as packing
 from training import prepare as preparing
 from training import stages
+from training.augment import PREFIXES
 from training.config import CATEGORIES, RunConfig
 from training.encoder import WEIGHTS_FILE, EncoderError, bundled_file, decode
 from training.heads import HeadConfig
@@ -183,10 +184,16 @@ def thresholds(work: Path, tokenizer: Path, each: float, together: float) -> Non
     """Choose the default thresholds by false positives on harmless texts."""
     place = _place(work, tokenizer)
     rows, pooled = _dev(place)
-    scores = packing.probabilities(pooled.logits(stages.read_calibrated(place)))
+    head = stages.read_calibrated(place)
+    scores = packing.probabilities(pooled.logits(head))
     benign = [i for i, row in enumerate(rows) if row.benign == 1]
     labels = stages.labels_of(rows)
     harmful = {name: scores[labels[:, i] == 1, i] for i, name in enumerate(CATEGORIES)}
+    whole = [rows[i] for i in benign]
+    prefixes = [
+        stages.features(place, stages.cut_short(whole, share), f"prefix-{share}")
+        for share in PREFIXES
+    ]
     found = stages.choose_thresholds(
         place,
         scores[benign],
@@ -194,6 +201,7 @@ def thresholds(work: Path, tokenizer: Path, each: float, together: float) -> Non
         together=together,
         blocking=packing.BLOCKING,
         harmful=harmful,
+        prefixes=[packing.probabilities(each.logits(head)) for each in prefixes],
     )
     click.echo("\n".join(f"{name}: {limit}" for name, limit in found.items()))
 

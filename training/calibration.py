@@ -134,6 +134,25 @@ def thresholds(
     return result
 
 
+def partial_thresholds(
+    prefixes: Sequence[Floats], benign: Floats, defaults: Mapping[str, float]
+) -> dict[str, float]:
+    """For unfinished text, where the default would flag more of it than of finished text.
+
+    Args:
+        prefixes: scores of harmless texts cut short, each [texts, categories].
+        benign: scores of the same texts whole.
+        defaults: threshold of each category.
+    """
+    found = {}
+    for place, name in enumerate(CATEGORIES):
+        allowed = int((benign[:, place] >= defaults[name]).sum())
+        needed = max(_above(float(np.sort(cut[:, place])[::-1][allowed])) for cut in prefixes)
+        if needed > defaults[name]:
+            found[name] = needed
+    return found
+
+
 def _above(score: float) -> float:
     """The least threshold, to three decimals, that this score does not reach."""
     return round(min(0.999, max(0.01, float(np.ceil(score * 1000 + 1e-6)) / 1000)), _DECIMALS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,7 +25,7 @@ from training.arrays import Floats
 from training.config import CATEGORIES, CONTEXT
 from training.framing import most_context
 from training.graph import INPUT, PROBABILITIES, build
-from training.prepare import FACTS_FILE
+from training.prepare import FACTS_FILE, RELABELLED_SOURCE
 from training.quantise import FULL_RANGE, REDUCED_RANGE
 
 LANGUAGES: Final = ("ar", "zh", "en", "fr", "de", "it", "ja", "ko", "pt", "ru", "es")
@@ -41,6 +42,12 @@ BLOCKING: Final = (
     "jailbreaking",
 )
 """What the default policy, `general-assistant`, blocks."""
+
+SOURCES_FILE: Final = Path(__file__).parent / "sources.yaml"
+"""Source -> `licence` and `origin`."""
+
+UNSTATED: Final = "not stated"
+"""The licence of a source that `sources.yaml` does not name."""
 
 _MOST_TOKENS: Final = 512
 
@@ -87,6 +94,7 @@ def manifest(
 ) -> dict[str, Any]:
     """What the manifest says, from what the stages wrote."""
     window = place.config.window
+    chosen = _read(place.work / stages.THRESHOLDS)
     form = {"template": CONTEXT.template, "max_tokens": most_context(window)}
     return {
         "name": name,
@@ -101,7 +109,8 @@ def manifest(
         "window": {"tokens": window, "overlap": window // 4},
         **({"context": form} if context else {}),
         "categories": list(CATEGORIES),
-        "default_thresholds": _read(place.work / stages.THRESHOLDS)["thresholds"],
+        "default_thresholds": chosen["thresholds"],
+        "partial_thresholds": chosen["partial"],
         "average_precision": _average_precision(place),
         "training": _training(place),
     }
@@ -126,9 +135,30 @@ def _training(place: stages.Place) -> dict[str, Any]:
         "rate": run["rate"],
         "seed": run["seed"],
         "head_rows": head["rows"],
+        "calibration": {
+            "method": "Platt's line for each category, inside the graph",
+            "expected_error": round(
+                _read(place.work / stages.CALIBRATION_FACTS)["expected_error"], 4
+            ),
+        },
         "rows": sum(prepared["train"].values()),
-        "sources": list(prepared["train"]),
+        "sources": (sources := trained_sources(prepared)),
+        "licences": licences(sources),
     }
+
+
+def trained_sources(prepared: Mapping[str, Any]) -> list[str]:
+    """Names of sources, in order; labels given anew make no source of their own."""
+    return sorted({name.removeprefix(RELABELLED_SOURCE) for name in prepared["train"]})
+
+
+def licences(sources: Sequence[str]) -> dict[str, list[str]]:
+    """Licence -> the sources under it."""
+    known = yaml.safe_load(SOURCES_FILE.read_text(encoding="utf-8"))
+    found: dict[str, list[str]] = {}
+    for name in sources:
+        found.setdefault(known.get(name, {}).get("licence", UNSTATED), []).append(name)
+    return dict(sorted(found.items()))
 
 
 def _read(file: Path) -> dict[str, Any]:

@@ -18,7 +18,14 @@ from training.activations import Range, ranges
 from training.arrays import Floats, Labels
 from training.augment import CHANGES, Pools
 from training.averaging import averaged
-from training.calibration import Calibration, calibrate, expected_error, reliability, thresholds
+from training.calibration import (
+    Calibration,
+    calibrate,
+    expected_error,
+    partial_thresholds,
+    reliability,
+    thresholds,
+)
 from training.config import CATEGORIES, RunConfig
 from training.features import GraphRunner, highest_per_text
 from training.framing import Framer
@@ -165,6 +172,11 @@ def examples(place: Place, rows: Sequence[Row], pooled: Features) -> Examples:
     )
 
 
+def cut_short(rows: Sequence[Row], share: float) -> list[Row]:
+    """The beginning of each text, as a stream has shown it after that share."""
+    return [replace(row, text=row.text[: max(1, round(len(row.text) * share))]) for row in rows]
+
+
 def labels_of(rows: Sequence[Row]) -> Labels:
     """[rows, LABELS]."""
     return np.array([row.labels for row in rows], np.int8)
@@ -220,13 +232,18 @@ def choose_thresholds(
     together: float,
     blocking: Sequence[str],
     harmful: Mapping[str, Floats],
+    prefixes: Sequence[Floats] = (),
 ) -> dict[str, float]:
-    """Chooses and writes the default thresholds, from scores of harmless texts."""
+    """Chooses and writes the default thresholds, from scores of harmless texts.
+
+    Those of unfinished text come from `prefixes`, scores of the same texts cut short.
+    """
     found = thresholds(benign, each=each, together=together, blocking=blocking, harmful=harmful)
     limits = np.array([found[name] for name in CATEGORIES])
     reached = (benign >= limits).mean(axis=0)
     facts = {
         "thresholds": found,
+        "partial": partial_thresholds(prefixes, benign, found) if prefixes else {},
         "texts": len(benign),
         "reached": dict(zip(CATEGORIES, np.round(reached, 4).tolist(), strict=True)),
         "together": float(

@@ -109,7 +109,8 @@ class Manifest(_Strict):
     say what each place of its output stands for. `logits`: the output is not probabilities yet.
     `exclusive`: of the labels exactly one holds (softmax), not any number (sigmoid).
 
-    `prefix` stands before every text. `base_encoder`, `average_precision`, `training` and `notes`
+    `prefix` stands before every text. `base_encoder`, `partial_thresholds` (what a policy's
+    `streaming.partial_thresholds` had better be), `average_precision`, `training` and `notes`
     inform a reader and steer nothing; `guardproxy eval` reports `training.sources` apart.
     """
 
@@ -127,6 +128,7 @@ class Manifest(_Strict):
     labels: Annotated[list[Label], Field(min_length=1)] | None = None
     categories: list[str]
     default_thresholds: dict[str, Probability]
+    partial_thresholds: dict[str, Probability] = Field(default_factory=dict)
     languages: list[str] = Field(min_length=1)
     base_encoder: str | None = None
     average_precision: dict[str, list[float]] | None = None

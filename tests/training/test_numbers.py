@@ -19,6 +19,7 @@ from training.calibration import (
     DANGEROUS_AND_CRIMINAL,
     calibrate,
     expected_error,
+    partial_thresholds,
     reliability,
     thresholds,
 )
@@ -229,3 +230,16 @@ def test_a_head_learns_what_separates_texts_whatever_their_source() -> None:
 
     assert head.hidden_weight.shape == (16, 6)
     assert average_precision(head.logits(features)[:, 1], truth[:, 1]) > 0.95
+
+
+def test_unfinished_text_needs_a_higher_threshold_only_where_more_of_it_is_flagged() -> None:
+    defaults = dict.fromkeys(CATEGORIES, 0.5)
+    benign = np.full((10, len(CATEGORIES)), 0.1)
+    benign[0, 0] = 0.7
+    calm, jumpy = benign.copy(), benign.copy()
+    jumpy[:3, 0] = 0.8, 0.9, 0.6
+    jumpy[5, 1] = 0.9
+
+    found = partial_thresholds([calm, jumpy], benign, defaults)
+
+    assert found == {CATEGORIES[0]: 0.801, CATEGORIES[1]: 0.901}

@@ -19,11 +19,12 @@ import torch
 
 from guardproxy.classifiers.embedded import EMBEDDED_FOLDER
 from guardproxy.classifiers.manifest import verify_model_folder
+from guardproxy.classifiers.manifest_form import Training
 from guardproxy.classifiers.onnx import OnnxModel
 from guardproxy.content import Passage
 from training import finetune, pack, prepare, stages
 from training.__main__ import main
-from training.config import CATEGORIES, RunConfig
+from training.config import CATEGORIES, HELD_APART, RunConfig
 from training.encoder import WEIGHTS_FILE, EncoderError, bundled_file, decode
 from training.features import GraphRunner
 from training.framing import Framer
@@ -34,6 +35,17 @@ from training.rows import Row, read_file, write_rows
 
 AUTHORED: Final = Path(__file__).parents[2] / "training" / "authored"
 TOKENIZER: Final = EMBEDDED_FOLDER / "tokenizer.json"
+PERMISSIVE: Final = {
+    "Apache-2.0",
+    "BSD-3-Clause",
+    "CC-BY-2.0-FR",
+    "CC-BY-3.0",
+    "CC-BY-4.0",
+    "CC-BY-SA-4.0",
+    "CC0-1.0",
+    "MIT",
+}
+"""Nothing of them forbids to sell or to change what was learnt."""
 STEPS: Final = 14
 """Of fine-tuning: enough to see the loss fall."""
 
@@ -115,9 +127,17 @@ def model(place: stages.Place, losses: list[float]) -> OnnxModel:
     )
     slopes = np.ones(len(CATEGORIES), np.float32)
     np.savez(place.work / stages.CALIBRATION, slopes=slopes, offsets=0 * slopes)
+    (place.work / stages.CALIBRATION_FACTS).write_text('{"expected_error": 0.1}', encoding="utf-8")
     scores = pack.probabilities(pooled.logits(head))
+    cut = stages.features(place, stages.cut_short(for_head, 0.5), "prefix", most_windows=1)
     stages.choose_thresholds(
-        place, scores, each=0.1, together=0.2, blocking=pack.BLOCKING, harmful={}
+        place,
+        scores,
+        each=0.1,
+        together=0.2,
+        blocking=pack.BLOCKING,
+        harmful={},
+        prefixes=[pack.probabilities(cut.logits(head))],
     )
     pack.pack(place, place.work / "model", name="smoke", version="0.0.1", context=True)
     return OnnxModel(verify_model_folder(place.work / "model"))
@@ -190,7 +210,23 @@ def test_the_graph_is_the_network(work: Path) -> None:
 
 def test_the_manifest_says_what_it_was_trained_on(model: OnnxModel) -> None:
     assert model.manifest.trained_on == {"authored_contrast", "gathered"}
+    assert isinstance(model.manifest.training, Training)
+    assert model.manifest.training.model_dump()["licences"] == {
+        "Apache-2.0": ["authored_contrast"],
+        pack.UNSTATED: ["gathered"],
+    }
     assert model.manifest.context is not None
+
+
+def test_the_shipped_weights_come_from_permissive_sources_only() -> None:
+    shipped = verify_model_folder(EMBEDDED_FOLDER).manifest
+    assert isinstance(shipped.training, Training)
+    found = pack.licences(sorted(shipped.trained_on))
+
+    assert len(shipped.trained_on) > 40
+    assert found == shipped.training.model_dump()["licences"]
+    assert found.keys() <= PERMISSIVE
+    assert not shipped.trained_on & {*HELD_APART, *prepare.NEVER_CHOSEN_ON}
 
 
 def test_weights_of_another_kind_are_refused(tmp_path: Path) -> None:
