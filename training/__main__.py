@@ -212,7 +212,6 @@ def thresholds(work: Path, tokenizer: Path, each: float, together: float) -> Non
 @click.option("--name", default="guardproxy", show_default=True)
 @click.option("--version", required=True, help="Of the model, such as 1.0.0.")
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True)
-@click.option("--reduced-range", is_flag=True, help="7-bit weights: the same on CPUs without VNNI.")
 @click.option("--context", is_flag=True, help="The proxy shows it the turns before a text.")
 def pack(
     work: Path,
@@ -220,7 +219,6 @@ def pack(
     name: str,
     version: str,
     out: Path,
-    reduced_range: bool,
     context: bool,
 ) -> None:
     """Write the model folder, and load it as the proxy does."""
@@ -229,7 +227,6 @@ def pack(
         out,
         name=name,
         version=version,
-        reduced_range=reduced_range,
         context=context,
     )
     click.echo(f"wrote {out}")

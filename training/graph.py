@@ -20,7 +20,7 @@ from training.activations import Range
 from training.arrays import Floats
 from training.encoder import EPSILON, HEADS, LAYERS, WIDTH
 from training.heads import Head
-from training.quantise import FULL_RANGE, four_bit_rows, int8_matrix, smoothing_factors
+from training.quantise import four_bit_rows, int8_matrix, smoothing_factors
 
 Weights: TypeAlias = Mapping[str, Floats]
 Attribute: TypeAlias = int | float | Sequence[int]
@@ -38,12 +38,10 @@ class Form:
 
     Attributes:
         activations: ranges for int8; None for float32.
-        greatest_weight: 127, or 63 for 7-bit weights.
         early_layer: after which the first mean is taken.
     """
 
     activations: Mapping[str, Range] | None
-    greatest_weight: int = FULL_RANGE
     early_layer: int = 6
 
 
@@ -201,7 +199,7 @@ def _product(
         x = nodes.add("Mul", [x, nodes.constant(f"{name}.smooth", 1 / factors)])
         turned = turned * factors[:, None]
         given = form.activations[name].scaled(1 / factors)
-    packed = int8_matrix(turned, given, form.greatest_weight)
+    packed = int8_matrix(turned, given)
     scale = nodes.constant(f"{name}.in_scale", np.array(packed.input_scale))
     zero = nodes.constant(f"{name}.in_zero", np.array(packed.input_zero))
     whole = nodes.add("QuantizeLinear", [x, scale, zero])

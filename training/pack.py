@@ -26,7 +26,6 @@ from training.config import CATEGORIES, CONTEXT
 from training.framing import most_context
 from training.graph import INPUT, PROBABILITIES, build
 from training.prepare import FACTS_FILE, RELABELLED_SOURCE
-from training.quantise import FULL_RANGE, REDUCED_RANGE
 
 LANGUAGES: Final = ("ar", "zh", "en", "fr", "de", "it", "ja", "ko", "pt", "ru", "es")
 BASE_ENCODER: Final = (
@@ -64,17 +63,16 @@ def pack(
     *,
     name: str,
     version: str,
-    reduced_range: bool = False,
     context: bool = False,
 ) -> None:
-    """Writes the folder; `reduced_range` gives 7-bit weights, `context` lets it read the turns
-    before a text: measure first whether harmless ones hide a harmful text.
+    """Writes the folder; `context` lets the model read the turns before a text: measure first
+    whether harmless ones hide a harmful text.
 
     Raises:
         ModelError: what was written does not load or does not judge.
     """
     out.mkdir(parents=True, exist_ok=True)
-    form = stages.read_form(place, REDUCED_RANGE if reduced_range else FULL_RANGE)
+    form = stages.read_form(place)
     graph = build(stages.tensors_of(place), form, stages.read_calibrated(place))
     onnx.save(graph, out / MODEL_FILE)
     shutil.copyfile(place.tokenizer, out / TOKENIZER_FILE)

@@ -11,9 +11,13 @@ import numpy.typing as npt
 from training.activations import Range
 from training.arrays import Floats
 
-FULL_RANGE: Final = 127
-REDUCED_RANGE: Final = 63
-"""Weights of 7 bits: a CPU without VNNI adds two products in 16 bits, and these cannot overflow."""
+GREATEST: Final = 64
+"""Weights of 7 bits, so that scores are the same on every CPU: one without VNNI adds two products
+with bytes in 16 bits, and 2 * 255 * 64 is the most that fits (onnxruntime's `reduce_range`)."""
+
+_CLIPPED: Final = (1.0, 0.95, 0.9, 0.85, 0.8)
+"""Shares of a column's largest weight tried as the largest that is kept: what is finer for all the
+others may be worth a clipped one."""
 
 SMOOTHING: Final = 0.75
 BLOCK: Final = 32
@@ -43,15 +47,24 @@ def smoothing_factors(weights: Floats, activations: Range) -> Floats:
     return result
 
 
-def int8_matrix(weights: Floats, activations: Range, greatest: int = FULL_RANGE) -> Int8Matrix:
+def int8_matrix(weights: Floats, activations: Range) -> Int8Matrix:
     """Of weights [inputs, outputs]; activations cover what the input takes, one scale for all."""
     low = min(float(activations.least.min()), 0.0)
     high = max(float(activations.greatest.max()), 0.0)
     input_scale = np.float32((high - low) / 255)
     zero = np.uint8(np.clip(round(-low / input_scale), 0, 255))
-    scales = np.maximum(np.abs(weights).max(axis=0), 1e-8) / greatest
-    rounded = np.clip(np.round(weights / scales), -greatest, greatest)
+    largest = np.maximum(np.abs(weights).max(axis=0), 1e-8) / GREATEST
+    tried = [(largest * share, _rounded(weights, largest * share)) for share in _CLIPPED]
+    errors = [np.square(weights - rounded * scales).sum(axis=0) for scales, rounded in tried]
+    best = np.argmin(errors, axis=0)
+    scales = np.choose(best, [scales for scales, _ in tried])
+    rounded = np.choose(best, [rounded for _, rounded in tried])
     return Int8Matrix(rounded.astype(np.int8), scales.astype(np.float32), input_scale, zero)
+
+
+def _rounded(weights: Floats, scales: Floats) -> Floats:
+    result: Floats = np.clip(np.round(weights / scales), -GREATEST, GREATEST)
+    return result
 
 
 def four_bit_rows(table: Floats) -> tuple[npt.NDArray[np.uint8], Floats]:

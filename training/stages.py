@@ -34,7 +34,6 @@ from training.heads import Examples, Head, HeadConfig, fit
 from training.measure import macro, table
 from training.network import Encoder
 from training.prepare import RELABELLED_SOURCE
-from training.quantise import FULL_RANGE
 from training.rows import Row
 from training.sampling import weights
 
@@ -92,11 +91,11 @@ def quantise(
     onnx.save(build(tensors, form, None), place.work / ENCODER_GRAPH)
 
 
-def read_form(place: Place, greatest_weight: int = FULL_RANGE) -> Form:
+def read_form(place: Place) -> Form:
     """The int8 form that `quantise` found."""
     stored = load_file(place.work / RANGES)
     found = {name: Range(least, greatest) for name, (least, greatest) in stored.items()}
-    return Form(found, greatest_weight, place.config.early_layer)
+    return Form(found, place.config.early_layer)
 
 
 @dataclass(frozen=True, slots=True)

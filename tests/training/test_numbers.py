@@ -166,11 +166,15 @@ def test_int8_weights_are_off_by_half_a_step_at_most(weights: np.ndarray) -> Non
     assert packed.input_zero == 85
 
 
-def test_seven_bits_stay_in_their_range() -> None:
-    weights = np.random.default_rng(0).normal(size=(8, 4)).astype(np.float32)
-    packed = int8_matrix(weights, Range(-np.ones(8), np.ones(8)), 63)
+def test_two_products_fit_in_16_bits_and_rounding_costs_little() -> None:
+    weights = np.random.default_rng(0).normal(size=(256, 40)).astype(np.float32)
+    weights[0, 0] = 40.0
+    packed = int8_matrix(weights, Range(-np.ones(256), np.ones(256)))
+    error = weights - packed.weights * packed.scales
 
-    assert np.abs(packed.weights).max() == 63
+    assert 2 * 255 * int(np.abs(packed.weights).max()) < 2**15
+    assert np.abs(packed.weights).max(axis=0).min() == 64
+    assert np.square(error[:, 1:]).sum() < 0.001 * np.square(weights[:, 1:]).sum()
 
 
 def test_smoothing_takes_outliers_out_of_activations() -> None:
