@@ -31,7 +31,7 @@ HELD_APART: Final = (
 )
 """Whole sources that no run trains on, ever: settings are chosen on them, figures are theirs."""
 
-FORBIDDEN_FOLDERS: Final = ("train-nc", "train-unlicensed", "eval-only", "dev")
+FORBIDDEN_FOLDERS: Final = ("train-nc", "train-unlicensed", "eval-only", "dev", "measured")
 """Folders of the data that no run may read rows from to train on."""
 
 CONTEXT: Final = ContextFormat(template="{context}</s>{text}", max_tokens=64)

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 pytest.importorskip("torch", reason="torch is missing: pip install --group training")
 
 from training.augment import CHANGES, Pools, augmented, both, needle, prefix
-from training.config import CATEGORIES, HELD_APART, RunConfig
+from training.config import CATEGORIES, FORBIDDEN_FOLDERS, HELD_APART, RunConfig
 from training.prepare import FACTS_FILE, RELABELLED, TRAIN_FILE, digest, relabel, split, write
 from training.rows import LABELS, UNKNOWN, Row, normal_form, read_file, read_rows, row, write_rows
 from training.sampling import source_weight, weights
@@ -171,7 +171,7 @@ def test_a_file_counts_as_trained_on_by_any_of_its_rows(data: Path) -> None:
     assert [file.name for file in found.files] == ["known.jsonl.gz", "mixed.jsonl"]
 
 
-@pytest.mark.parametrize("folder", ["train-nc", "train-unlicensed", "eval-only", "dev"])
+@pytest.mark.parametrize("folder", FORBIDDEN_FOLDERS)
 def test_no_run_can_be_given_a_folder_that_is_not_for_training(folder: str, data: Path) -> None:
     with pytest.raises(ValueError, match=folder):
         RunConfig(train=(f"/data/{folder}",))
