@@ -14,6 +14,7 @@ import torch
 
 from guardproxy.classifiers.embedded import EMBEDDED_FOLDER
 from guardproxy.classifiers.manifest_form import TOKENIZER_FILE
+from training import distil as distilling
 from training import finetune as tuning
 from training import pack as packing
 from training import prepare as preparing
@@ -138,6 +139,41 @@ def average(work: Path, tokenizer: Path, seed: int, share: float) -> None:
         share=share,
     )
     click.echo(f"wrote {work / stages.ENCODER_GRAPH}")
+
+
+@main.command()
+@work_option
+@tokenizer_option
+@seed_option
+@click.option("--layers", default=6, show_default=True, help="Of the student; an even number.")
+@click.option(
+    "--minutes",
+    type=click.FloatRange(min=0, min_open=True),
+    default=30.0,
+    show_default=True,
+    help="Of teaching.",
+)
+@click.option(
+    "--to",
+    type=click.Path(file_okay=False, path_type=Path),
+    required=True,
+    help="The student's work folder; go on there with `average --share 1`.",
+)
+def distil(work: Path, tokenizer: Path, seed: int, layers: int, minutes: float, to: Path) -> None:
+    """Teach a student with fewer layers what the averaged encoder sees. Not part of the recipe."""
+    try:
+        run = distilling.distil(
+            RunConfig(train=(preparing.TRAIN_FILE,), seed=seed, minutes=minutes),
+            read_file(work / preparing.TRAIN_FILE),
+            work=work,
+            teacher=work / stages.AVERAGED,
+            tokenizer=tokenizer,
+            to=to,
+            layers=layers,
+        )
+    except ValueError as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(f"{run.texts} texts in {run.seconds / 60:.0f} minutes, loss {run.loss:.4f}")
 
 
 @main.command()

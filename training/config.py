@@ -82,7 +82,6 @@ class RunConfig:
         }
     )
     frozen_layers: int = 6
-    early_layer: int = 6
     attention_pools: int = 2
     augment: dict[str, float] = field(
         default_factory=lambda: {

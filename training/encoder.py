@@ -12,6 +12,7 @@ import itertools
 import json
 import mmap
 import struct
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -181,3 +182,8 @@ def dequantised(blocks: npt.NDArray[np.uint8]) -> Floats:
     halves = blocks[:, :, 2:]
     values = np.concatenate([halves & 15, halves >> 4], axis=-1).astype(np.float32) - _ZERO
     return np.ascontiguousarray((values * scales).reshape(len(blocks), -1))
+
+
+def layer_count(weights: Mapping[str, object]) -> int:
+    """How many layers the tensors of an encoder hold."""
+    return len({name.split(".")[1] for name in weights if name.startswith("layers.")})

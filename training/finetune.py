@@ -114,9 +114,7 @@ class FineTuning:
     def __init__(self, config: RunConfig, encoder_file: Path, rows: Sequence[Row]) -> None:
         torch.manual_seed(config.seed)
         self._config = config
-        self.encoder = Encoder.load(
-            encoder_file, early_layer=config.early_layer, attention_pools=config.attention_pools
-        )
+        self.encoder = Encoder.load(encoder_file, attention_pools=config.attention_pools)
         for layer in self.encoder.layers[: config.frozen_layers]:
             layer.requires_grad_(requires_grad=False)
         if config.frozen_layers:

@@ -18,7 +18,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from training.activations import Range
 from training.arrays import Floats
-from training.encoder import EPSILON, HEADS, LAYERS, WIDTH
+from training.encoder import EPSILON, HEADS, WIDTH, layer_count
 from training.heads import Head
 from training.quantise import four_bit_rows, int8_matrix, smoothing_factors
 
@@ -38,11 +38,9 @@ class Form:
 
     Attributes:
         activations: ranges for int8; None for float32.
-        early_layer: after which the first mean is taken.
     """
 
     activations: Mapping[str, Range] | None
-    early_layer: int = 6
 
 
 class _Nodes:
@@ -87,9 +85,10 @@ def build(weights: Weights, form: Form, head: Head | None) -> onnx.ModelProto:
     nodes = _Nodes()
     x = _embedded(nodes, weights)
     early = x
-    for layer in range(LAYERS):
+    layers = layer_count(weights)
+    for layer in range(layers):
         x = _layer(nodes, weights, form, layer, x)
-        if layer + 1 == form.early_layer:
+        if layer + 1 == layers // 2:
             early = x
     pooled = _pools(nodes, weights, early, x)
     if head is None:

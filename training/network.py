@@ -1,4 +1,4 @@
-"""The encoder in torch, with what is pooled from it: the mean of an early and of the last layer,
+"""The encoder in torch, with what is pooled from it: the mean of the middle and of the last layer,
 and some learned averages of the last.
 """
 
@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
 
-from training.encoder import EPSILON, HEADS, INNER, LAYERS, WIDTH
+from training.encoder import EPSILON, HEADS, INNER, WIDTH, layer_count
 
 _FIRST_QUERY: Final = 0.02
 _HEAD_WIDTH: Final = WIDTH // HEADS
@@ -55,22 +55,24 @@ class Layer(nn.Module):
 class Encoder(nn.Module):
     """multilingual-e5-small; the word table stays as it is, so that its 4 bits stay exact."""
 
-    def __init__(self, words: int, *, early_layer: int, attention_pools: int) -> None:
+    def __init__(self, words: int, *, layers: int, attention_pools: int) -> None:
         super().__init__()
         self.words = nn.Embedding(words, WIDTH)
         self.words.weight.requires_grad = False
         self.positions = nn.Parameter(torch.zeros(512, WIDTH))
         self.norm = nn.LayerNorm(WIDTH, eps=EPSILON)
-        self.layers = nn.ModuleList([Layer() for _ in range(LAYERS)])
+        self.layers = nn.ModuleList([Layer() for _ in range(layers)])
         self.queries = nn.Parameter(torch.randn(attention_pools, WIDTH) * _FIRST_QUERY)
-        self.early_layer = early_layer
+        self.early_layer = layers // 2
 
     @classmethod
-    def load(cls, file: Path, *, early_layer: int, attention_pools: int) -> Encoder:
+    def load(cls, file: Path, *, attention_pools: int) -> Encoder:
         """The encoder with the weights of a file; queries that it lacks are drawn."""
         weights = load_file(file)
         encoder = cls(
-            len(weights["words.weight"]), early_layer=early_layer, attention_pools=attention_pools
+            len(weights["words.weight"]),
+            layers=layer_count(weights),
+            attention_pools=attention_pools,
         )
         own = {name: value for name, value in weights.items() if not name.startswith("head.")}
         encoder.load_state_dict({"queries": encoder.queries.data, **own})

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from training.config import FORBIDDEN_FOLDERS, HELD_APART
 from training.rows import (
+    UNKNOWN,
     Row,
     data_files,
     normal_form,
@@ -23,10 +24,10 @@ from training.rows import (
 )
 
 RELABELLED: Final = Path(__file__).parent / "relabelled"
-"""Labels given anew by reading, for texts of gathered sources: digests, no texts."""
+"""Labels given by reading, where sources left them open: digests, no texts."""
 
 RELABELLED_SOURCE: Final = "relabelled_"
-"""Begins the source of a row whose labels were given anew: they draw their lines as we do."""
+"""Begins the source of a row that was read for all categories, so that it is surely drawn."""
 
 TRAIN_FILE: Final = "train.jsonl.gz"
 KNOWN_FILE: Final = "known.jsonl.gz"
@@ -67,7 +68,7 @@ def split(
         dev: folders that are only measured on.
         held_apart: those sources.
         most: rows of one source that are measured on, drawn; all if None.
-        relabelled: a folder of labels that replace those of rows trained on, see `relabel`.
+        relabelled: a folder of labels for rows trained on, see `relabel`.
 
     Raises:
         ValueError: a folder given for training is one that never may be.
@@ -97,7 +98,7 @@ def split(
 
 
 def relabel(rows: Sequence[Row], folder: Path) -> list[Row]:
-    """The rows, those whose digest a file `<source>.jsonl` of the folder names with its labels.
+    """The rows; what a source left open is as a file `<source>.jsonl` of the folder has it.
 
     A line of such a file is `{"sha256": of the text's normal form, "labels": as in any row}`.
     """
@@ -115,7 +116,12 @@ def relabel(rows: Sequence[Row], folder: Path) -> list[Row]:
 
 
 def _with_labels(row: Row, labels: Mapping[str, int]) -> Row:
-    values, benign = values_of(labels)
+    read, benign = values_of(labels)
+    values = tuple(
+        theirs if theirs != UNKNOWN else ours for theirs, ours in zip(row.labels, read, strict=True)
+    )
+    if row.benign != UNKNOWN or 1 in values:
+        benign = row.benign if 1 not in values else 0
     return replace(row, source=RELABELLED_SOURCE + row.source, labels=values, benign=benign)
 
 

@@ -77,7 +77,6 @@ def quantise(
     save_file(tensors, place.work / AVERAGED)
     encoder = Encoder.load(
         place.work / AVERAGED,
-        early_layer=place.config.early_layer,
         attention_pools=len(tensors["queries"]),
     ).eval()
     chance = random.Random(place.config.seed)
@@ -87,15 +86,14 @@ def quantise(
         {name: np.stack([each.least, each.greatest]) for name, each in found.items()},
         place.work / RANGES,
     )
-    form = Form(found, early_layer=place.config.early_layer)
-    onnx.save(build(tensors, form, None), place.work / ENCODER_GRAPH)
+    onnx.save(build(tensors, Form(found), None), place.work / ENCODER_GRAPH)
 
 
 def read_form(place: Place) -> Form:
     """The int8 form that `quantise` found."""
     stored = load_file(place.work / RANGES)
     found = {name: Range(least, greatest) for name, (least, greatest) in stored.items()}
-    return Form(found, place.config.early_layer)
+    return Form(found)
 
 
 @dataclass(frozen=True, slots=True)

@@ -127,11 +127,12 @@ def test_what_was_prepared_says_which_files_and_sources(data: Path) -> None:
     assert len(read_file(data / "work" / TRAIN_FILE)) == 1
 
 
-def test_labels_given_anew_replace_those_of_their_source(tmp_path: Path) -> None:
+def test_labels_given_by_reading_fill_what_their_source_left_open(tmp_path: Path) -> None:
     labels = {"violence_and_threats": 1, "hate_and_discrimination": 0, "benign": 0}
     anew = {"sha256": digest("I will HURT you"), "labels": labels}
     (tmp_path / "davidson.jsonl").write_text(json.dumps(anew) + "\n", encoding="utf-8")
-    hate = a_row("I will hurt you!", HATE, source="davidson")
+    only_hate = tuple(1 if label else UNKNOWN for label in HATE)
+    hate = a_row("I will hurt you!", only_hate, source="davidson")
     elsewhere = a_row("I will hurt you!", HATE, source="edos")
     other = a_row("They are all the same.", HATE, source="davidson")
 
@@ -140,11 +141,12 @@ def test_labels_given_anew_replace_those_of_their_source(tmp_path: Path) -> None
     assert same == [elsewhere, other]
     assert (changed.text, changed.source) == (hate.text, "relabelled_davidson")
     assert changed.labels[CATEGORIES.index("violence_and_threats")] == 1
-    assert changed.labels[CATEGORIES.index("hate_and_discrimination")] == 0
+    assert changed.labels[CATEGORIES.index("hate_and_discrimination")] == 1
     assert changed.labels[CATEGORIES.index("sexual")] == UNKNOWN
+    assert changed.benign == 0
 
 
-def test_labels_given_anew_hold_no_text_and_agree_with_one_another() -> None:
+def test_labels_given_by_reading_hold_no_text_and_agree_with_one_another() -> None:
     lines = [
         json.loads(line)
         for file in sorted(RELABELLED.glob("*.jsonl"))

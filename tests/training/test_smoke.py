@@ -22,7 +22,7 @@ from guardproxy.classifiers.manifest import verify_model_folder
 from guardproxy.classifiers.manifest_form import Training
 from guardproxy.classifiers.onnx import OnnxModel
 from guardproxy.content import Passage
-from training import finetune, pack, prepare, stages
+from training import distil, finetune, pack, prepare, stages
 from training.__main__ import main
 from training.config import CATEGORIES, HELD_APART, RunConfig
 from training.encoder import WEIGHTS_FILE, EncoderError, bundled_file, decode
@@ -197,7 +197,7 @@ def test_the_proxy_cuts_texts_as_they_were_trained_on(model: OnnxModel) -> None:
 
 
 def test_the_graph_is_the_network(work: Path) -> None:
-    encoder = Encoder.load(work / WEIGHTS_FILE, early_layer=6, attention_pools=2).eval()
+    encoder = Encoder.load(work / WEIGHTS_FILE, attention_pools=2).eval()
     tensors = {name: value.numpy() for name, value in encoder.state_dict().items()}
     graph = build(tensors, Form(None), None).SerializeToString()
     ids = [0, 41, 1158, 12, 2]
@@ -206,6 +206,54 @@ def test_the_graph_is_the_network(work: Path) -> None:
         expected = encoder(torch.tensor([ids]), torch.ones(1, 5, dtype=torch.bool))[0].numpy()
 
     assert np.allclose(GraphRunner(graph).one(ids), expected, atol=1e-4)
+
+
+def test_a_student_comes_closer_to_its_teacher(
+    place: stages.Place, model: OnnxModel, tmp_path: Path
+) -> None:
+    assert model.manifest.name == "smoke"
+    rows = read_file(place.work / prepare.TRAIN_FILE)
+    teacher = place.work / stages.AVERAGED
+
+    run = distil.distil(
+        replace(place.config, minutes=0.05, round_rows=64),
+        rows,
+        work=place.work,
+        teacher=teacher,
+        tokenizer=TOKENIZER,
+        to=tmp_path,
+        layers=2,
+    )
+    student = stages.Place(tmp_path, TOKENIZER, place.config)
+    stages.quantise(
+        student,
+        rows[:9],
+        pretrained=tmp_path / WEIGHTS_FILE,
+        tuned=tmp_path / "finetune" / finetune.WEIGHTS_FILE,
+        share=1.0,
+    )
+    batches = finetune.Draws(rows, place.framer(), place.config).batches(7)
+    untaught = distil.Distilling(teacher, tmp_path / WEIGHTS_FILE, batches, minutes=1, pools=2)
+
+    assert run.loss < 0.9 * untaught.step(batches[0])
+    assert stages.features(student, rows[:2], "two").pooled.shape == (2, run.student.pooled_width)
+
+
+@pytest.mark.parametrize("layers", [0, 3, 14])
+def test_a_student_has_a_middle_and_no_more_than_its_teacher(layers: int) -> None:
+    tensors = {f"layers.{number}.q.weight": torch.zeros(1) for number in range(12)}
+
+    with pytest.raises(ValueError, match="student"):
+        distil.student_of(tensors, layers)
+
+
+def test_a_student_s_layers_are_evenly_chosen_with_the_last() -> None:
+    tensors = {f"layers.{number}.q.weight": torch.tensor(number) for number in range(12)}
+
+    found = distil.student_of({"positions": torch.zeros(1), **tensors}, 4)
+
+    assert [int(found[f"layers.{number}.q.weight"]) for number in range(4)] == [2, 5, 8, 11]
+    assert len(found) == 5
 
 
 def test_the_manifest_says_what_it_was_trained_on(model: OnnxModel) -> None:
