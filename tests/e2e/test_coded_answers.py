@@ -18,7 +18,7 @@ from tests.e2e.conftest import Proxy
 from tests.processes import Running, serving
 from tests.servers import ScriptedUpstream, ask, delta, post, said
 
-SECRET = "harmless words that nobody read"
+SECRET = "It rained on the hills this morning."
 WHOLE = json.dumps(said(SECRET)).encode()
 STREAM = delta(SECRET) + delta(None, finish="stop") + servers.DONE
 MIB = 1024 * 1024

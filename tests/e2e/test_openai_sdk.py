@@ -555,8 +555,16 @@ def test_the_embedded_model_refuses_a_harmful_answer_whole_and_streamed(
     assert "powder" not in told
 
 
+CARE = """
+A cactus needs less water than most plants. In spring and summer, give it a good soak when the soil
+is dry all the way down, about every two weeks, and let the rest run off. In autumn and winter, once
+a month is enough. Use a pot with holes and a soil that holds little water. A bright window is best,
+and rain water is better than hard water from the tap.
+"""
+
+
 def test_the_embedded_model_passes_a_stream(api: ScriptedUpstream, real: OpenAI) -> None:
-    words = [f"{word} " for word in ("Water it once a month. " * 20).split()]
+    words = [f"{word} " for word in CARE.split()]
     api.streams(*(delta(word) for word in words), delta(None, finish="stop"), DONE)
     chunks = list(
         real.chat.completions.create(

@@ -320,4 +320,5 @@ def test_rows_are_prepared_by_the_command(tmp_path: Path) -> None:
 
     assert result.exit_code == 0, result.output
     sources = json.loads((tmp_path / prepare.FACTS_FILE).read_text())["train"]
-    assert set(sources) == {"authored_attacks", "authored_context", "authored_contrast"}
+    kinds = ("answers", "attacks", "context", "contrast", "posts", "requests")
+    assert set(sources) == {f"authored_{kind}" for kind in kinds}
