@@ -30,6 +30,9 @@ from guardproxy.settings import Settings
 from guardproxy.telemetry.logs import install, installed
 from guardproxy.telemetry.metrics import prepare_multiprocess
 
+_UNSENT = 128 * 1024
+"""Bytes of an answer that the system takes before it has sent them. By default it takes megabytes
+for a caller who does not read: all of it is fetched, judged, and thrown away."""
 _BACKLOG = 2048
 # Of a head, besides its target and its headers: the method, the version, white space.
 _HEAD_REST = 1024
@@ -90,6 +93,9 @@ def _listen(settings: Settings) -> socket.socket:
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if hasattr(socket, "TCP_NOTSENT_LOWAT"):
+        # Connections inherit it.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT)
     try:
         listener.bind((settings.host, settings.port))
     except OSError as error:
