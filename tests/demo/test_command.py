@@ -20,6 +20,8 @@ from guardproxy.demo import command
 
 @contextmanager
 def started(*arguments: str) -> Iterator[subprocess.Popen[str]]:
+    # Tests that run in the background of a shell ignore Ctrl-C, and so would what they start.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with subprocess.Popen(
         [sys.executable, "-W", "error::ResourceWarning", "-m", "guardproxy", "demo", *arguments],
         stdout=subprocess.PIPE,
