@@ -6,8 +6,9 @@ Each stage reads what the one before wrote into the work folder, and can be run 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, TypeVar
 
 import click
 import torch
@@ -28,6 +29,8 @@ from training.rows import Row, read_file
 AUTHORED: Final = Path(__file__).parent / "authored"
 TUNED: Final = "finetune"
 
+F = TypeVar("F", bound=Callable[..., Any])
+
 work_option = click.option(
     "--work",
     type=click.Path(file_okay=False, path_type=Path),
@@ -43,6 +46,17 @@ tokenizer_option = click.option(
     help="Which pieces of the encoder's vocabulary are kept.",
 )
 seed_option = click.option("--seed", default=0, show_default=True, help="Of everything drawn.")
+
+
+def minutes_option(default: float) -> Callable[[F], F]:
+    """How long a stage may train."""
+    return click.option(
+        "--minutes",
+        type=click.FloatRange(min=0, min_open=True),
+        default=default,
+        show_default=True,
+        help="Of training; ends then.",
+    )
 
 
 @click.group(context_settings={"max_content_width": 100})
@@ -93,13 +107,7 @@ def prepare(work: Path, train: tuple[Path, ...], dev: tuple[Path, ...], most: in
 @work_option
 @tokenizer_option
 @seed_option
-@click.option(
-    "--minutes",
-    type=click.FloatRange(min=0, min_open=True),
-    default=60.0,
-    show_default=True,
-    help="Of training; ends then.",
-)
+@minutes_option(60.0)
 @click.option("--rate", default=1e-4, show_default=True, help="Of the last layer.")
 @click.option("--frozen-layers", default=6, show_default=True, help="Lowest layers left alone.")
 def finetune(
@@ -146,13 +154,7 @@ def average(work: Path, tokenizer: Path, seed: int, share: float) -> None:
 @tokenizer_option
 @seed_option
 @click.option("--layers", default=6, show_default=True, help="Of the student; an even number.")
-@click.option(
-    "--minutes",
-    type=click.FloatRange(min=0, min_open=True),
-    default=30.0,
-    show_default=True,
-    help="Of teaching.",
-)
+@minutes_option(30.0)
 @click.option(
     "--to",
     type=click.Path(file_okay=False, path_type=Path),

@@ -6,7 +6,6 @@ layer, learned averages) on the texts that are drawn. A head is fitted to it as 
 
 from __future__ import annotations
 
-import json
 import math
 import shutil
 import time
@@ -148,5 +147,4 @@ def distil(
     save_file(weights, tuned / TUNED_FILE, metadata={"format": "pt"})
     facts = {"layers": layers, "texts": run.texts, "loss": round(run.loss, 5)}
     config.write(tuned / CONFIG_FILE, facts)
-    (to / "distilled.json").write_text(json.dumps(facts) + "\n", encoding="utf-8")
     return run

@@ -16,7 +16,7 @@ from starlette.types import Message, Receive
 from guardproxy.errors import OverloadedError
 
 REFUSALS_A_SECOND: Final = 500
-"""Sent as they come; more wait their turn. One costs about 0.3 ms, so this is a sixth of a core."""
+"""Sent as they come; more wait their turn. One costs less than half a millisecond of CPU."""
 
 LONGEST_HOLD: Final = 1.0
 """Seconds that a refusal waits at most: nobody is held until he gives up."""
