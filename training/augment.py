@@ -95,6 +95,16 @@ def filler(row: Row, pools: Pools, chance: random.Random) -> Row:
     return needle(chance.choice(around), pools, chance) if around else row
 
 
+def repeat(row: Row, _pools: Pools, chance: random.Random) -> Row:
+    """The same text again and again: what is harmless once is harmless ten times."""
+    if len(row.text) > _SHORT or row.context:
+        return row
+    room = chance.uniform(0.3, 1.2) * 420 * _WIDTH.get(row.lang, 1.0)
+    times = max(2, int(room / (len(row.text) + 1)))
+    between = chance.choice((" ", " ", "\n", ", ", ""))
+    return replace(row, text=between.join([row.text] * times))
+
+
 def both(one: Sequence[int], other: Sequence[int]) -> tuple[int, ...]:
     """Labels of two texts joined: 1 where either is, 0 where both are, else unknown."""
     return tuple(
@@ -157,6 +167,7 @@ CHANGES: Final[Mapping[str, Callable[[Row, Pools, random.Random], Row]]] = {
     "prefix": prefix,
     "needle": needle,
     "filler": filler,
+    "repeat": repeat,
     "noise": noise,
     "case": case,
     "context": context,

@@ -88,9 +88,10 @@ class RunConfig:
             "prefix": 0.10,
             "needle": 0.12,
             "filler": 0.06,
+            "repeat": 0.05,
             "noise": 0.10,
             "case": 0.06,
-            "context": 0.18,
+            "context": 0.05,
         }
     )
 

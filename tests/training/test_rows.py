@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 pytest.importorskip("torch", reason="torch is missing: pip install --group training")
 
-from training.augment import CHANGES, Pools, augmented, both, needle, prefix
+from training.augment import CHANGES, Pools, augmented, both, needle, prefix, repeat
 from training.config import CATEGORIES, FORBIDDEN_FOLDERS, HELD_APART, RunConfig
 from training.prepare import FACTS_FILE, RELABELLED, TRAIN_FILE, digest, relabel, split, write
 from training.rows import LABELS, UNKNOWN, Row, normal_form, read_file, read_rows, row, write_rows
@@ -241,6 +241,15 @@ def test_a_text_is_hidden_whole() -> None:
 
     assert "bad words" in hidden.text
     assert len(hidden.text) > 60
+
+
+def test_a_text_is_repeated_whole_and_means_the_same() -> None:
+    for seed in range(20):
+        repeated = repeat(a_row("bad words", HATE), POOLS, random.Random(seed))
+
+        assert repeated.text.count("bad words") >= 2
+        assert len(repeated.text) >= 100
+        assert repeated.labels == HATE
 
 
 def test_labels_of_two_texts_join() -> None:
