@@ -10,6 +10,7 @@ import re
 import unicodedata
 
 from guardproxy.normalize import lookalikes
+from guardproxy.normalize.slices import occurs, substitute
 
 _BEYOND = re.compile("[\U00010000-\U0010ffff]")
 # Tags hide text, but for flags as Scotland's: a black flag, a region's code, a final tag.
@@ -55,7 +56,7 @@ _ENCLOSED = re.compile(f"[{lookalikes.ENCLOSED[::2]}]{{2,}}")
 _ENCLOSED_LETTERS = str.maketrans(lookalikes.ENCLOSED[::2], lookalikes.ENCLOSED[1::2])
 _FOREIGN = frozenset(lookalikes.FOREIGN[::2])
 _CHANGED = frozenset(lookalikes.CHANGED[::2])
-_ALIKE = _FOREIGN | _CHANGED
+_ALIKE = re.compile(f"[{lookalikes.FOREIGN[::2]}{lookalikes.CHANGED[::2]}]")
 _LETTERS = str.maketrans(
     lookalikes.FOREIGN[::2] + lookalikes.CHANGED[::2],
     lookalikes.FOREIGN[1::2] + lookalikes.CHANGED[1::2],
@@ -86,15 +87,15 @@ def clean(text: str) -> str:
     if text.isascii():
         return text if text.isprintable() else _CONTROL.sub("", text)
     # Tags, letters in circles and regional letters are all beyond the first plane.
-    beyond = _BEYOND.search(text) is not None
+    beyond = occurs(_BEYOND, text)
     text = _reveal(text, beyond=beyond)
     text = _without_invisible(text)
-    text = _APART.sub(lambda run: run[0][::2], text).replace("\u2800", " ")
+    text = substitute(_APART, lambda run: run[0][::2], text).replace("\u2800", " ")
     if beyond:
         text = _ENCLOSED.sub(lambda run: run[0].translate(_ENCLOSED_LETTERS), text)
         text = _REGIONAL.sub(_read_regional, text)
     text = unicodedata.normalize("NFKC", text)
-    if _MARK.search(unicodedata.normalize("NFD", text)):
+    if occurs(_MARK, unicodedata.normalize("NFD", text)):
         text = _without_piles(text)
     return _fold(_turn(text))
 
@@ -114,7 +115,7 @@ def _reveal(text: str, *, beyond: bool) -> str:
     """Text carried by tags, by variation selectors, or by an override of direction."""
     if beyond:
         text = _TAGS.sub(_read_tags, text)
-    text = _SELECTORS.sub(_read_selectors, text)
+    text = substitute(_SELECTORS, _read_selectors, text)
     return _OVERRIDE.sub(lambda run: run[1][::-1], text)
 
 
@@ -137,7 +138,7 @@ def _without_invisible(text: str) -> str:
     def kept(found: re.Match[str]) -> str:
         return found[0] if _KEPT_INVISIBLE.match(text, found.start()) else ""
 
-    return _INVISIBLE.sub(kept, text)
+    return substitute(_INVISIBLE, kept, text)
 
 
 def _read_regional(run: re.Match[str]) -> str:
@@ -149,7 +150,7 @@ def _read_regional(run: re.Match[str]) -> str:
 def _without_piles(text: str) -> str:
     """The text with each word as `_without_piled_marks` leaves it."""
     # Each word once: a text says most of its words again, and honest accents change none.
-    words = {word for word in _WORD.findall(text) if not word.isascii()}
+    words = {found[0] for found in _WORD.finditer(text) if not found[0].isascii()}
     changed = {word: bare for word in words if (bare := _without_piled_marks(word)) != word}
     if not changed:
         return text
@@ -181,7 +182,7 @@ def _fold(text: str) -> str:
     Unicode Technical Standard 39 calls a word suspicious that mixes scripts. Words wholly of
     another script are that script's, unless they stand beside mixed ones and all look alike.
     """
-    if _ALIKE.isdisjoint(text):
+    if not occurs(_ALIKE, text):
         return text
     words = {found[0] for found in _WORD.finditer(text) if not found[0].isascii()}
     if not any(map(_is_mixed, words)):

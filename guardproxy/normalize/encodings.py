@@ -8,6 +8,8 @@ import html
 import re
 from collections.abc import Callable
 
+from guardproxy.normalize.slices import occurs, substitute
+
 _CODE = r"u\{([0-9a-fA-F]{1,6})\}|U([0-9a-fA-F]{8})|u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})"
 _HAS_CODE = re.compile(rf"\\(?:{_CODE})")
 _ESCAPE = re.compile(rf"\\(?:\\|{_CODE})")
@@ -69,7 +71,7 @@ def unescape(text: str) -> str:
     if "<" in text:
         text = _TAG_IN_WORD.sub("", text)
     if "*" in text or "~~" in text:
-        text = _EMPHASIS_IN_WORD.sub(lambda found: found[2] or found[4] or found[5], text)
+        text = substitute(_EMPHASIS_IN_WORD, lambda run: run[2] or run[4] or run[5], text)
     if "+" in text:
         text = _JOINED_LITERALS.sub("", text)
     return text
@@ -86,14 +88,14 @@ def decode_runs(text: str) -> str:
 
 
 def _decode_once(text: str) -> str:
-    if _BINARY_HINT.search(text):
+    if occurs(_BINARY_HINT, text):
         text = _BINARY.sub(_decoder(_binary_bytes), text)
-    if _HEX_HINT.search(text):
+    if occurs(_HEX_HINT, text):
         text = _HEX.sub(_decoder(_hex_bytes), text)
         text = _GLUED_HEX.sub(_decoder(_hex_bytes, shifts=2), text)
     if max(map(len, text.split()), default=0) >= _RUN:
-        text = _BASE32.sub(_decoder(_base32_bytes), text)
-        text = _BASE64.sub(_decoder(_base64_bytes, shifts=4), text)
+        text = substitute(_BASE32, _decoder(_base32_bytes), text)
+        text = substitute(_BASE64, _decoder(_base64_bytes, shifts=4), text)
     return text
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 
+from guardproxy.normalize.slices import occurs, substitute
+
 _LETTER = "[A-Za-z\u00c0-\u024f\u0370-\u052f]"
 _SEPARATOR = "[ .\\-_*|/~+\u00b7\u2022\n]"
 # The first of these is quick and finds what the second needs.
@@ -26,9 +28,9 @@ _LEET_SHARE = 0.4
 
 def respell(text: str) -> str:
     """Single letters set apart joined to words; digits for letters read as letters."""
-    if _APART_HINT.search(text):
-        text = _APART.sub(_join, text)
-    if _LEET_HINT.search(text):
+    if occurs(_APART_HINT, text):
+        text = substitute(_APART, _join, text)
+    if occurs(_LEET_HINT, text):
         text = _read_leet(text)
     return text
 
