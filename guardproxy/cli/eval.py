@@ -35,6 +35,7 @@ PLOTS_FOLDER: Final = "plots"
     help="JSON of the training run: its `sources` are reported apart; else the manifest's",
 )
 @click.option("--partial", is_flag=True, help="also judge answers cut at 25, 50 and 75 %")
+@click.option("--buried", is_flag=True, help="also judge harmful texts among harmless ones")
 @click.option(
     "--bootstrap",
     "resamples",
@@ -66,6 +67,7 @@ def evaluate_command(
     scores: Path | None,
     trained_on: Path | None,
     partial: bool,
+    buried: bool,
     resamples: int,
     seed: int,
     output: Path | None,
@@ -92,7 +94,9 @@ def evaluate_command(
     started = time.monotonic()
     wanted = measured(data, sample=sample, bare=bare, scores=scores, **options)
     sources, named = _trained_on(wanted, trained_on)
-    plan = Plan(wanted.rows, sources, partial=partial, resamples=resamples, seed=seed)
+    plan = Plan(
+        wanted.rows, sources, partial=partial, buried=buried, resamples=resamples, seed=seed
+    )
     report, table = judged(
         wanted,
         lambda context: asked(plan, context).passages,
@@ -152,6 +156,7 @@ def _command(files: Sequence[Path], plan: Plan, *, bare: bool, sample: int | Non
     words += [f"--sample {sample}"] if sample is not None else []
     words += ["--bare"] if bare else []
     words += ["--partial"] if plan.partial else []
+    words += ["--buried"] if plan.buried else []
     return " ".join(words)
 
 

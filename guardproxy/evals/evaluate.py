@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, chain
 from typing import Final
 
 import numpy as np
 
 from guardproxy.content import Passage
+from guardproxy.evals.buried import Burial, bury, found_buried
 from guardproxy.evals.judge import score
 from guardproxy.evals.measure import section
 from guardproxy.evals.metrics import Floats, Indexes
@@ -43,12 +44,14 @@ class Plan:
     """What is measured, and how closely.
 
     `trained_on` are the sources the model has seen, None if nobody says. `partial` adds answers
-    that are cut. `resamples` and `seed` are the bootstrap's.
+    that are cut, `buried` harmful texts among harmless ones. `resamples` and `seed` are the
+    bootstrap's.
     """
 
     rows: Sequence[LabelledText]
     trained_on: frozenset[str] | None = None
     partial: bool = False
+    buried: bool = False
     resamples: int = 200
     seed: int = 0
 
@@ -99,16 +102,26 @@ class Asked:
     cut: tuple[Passage, ...]
     alone: tuple[Passage, ...]
     before: tuple[Passage, ...]
+    burial: Burial
+
+    @property
+    def _parts(self) -> tuple[tuple[Passage, ...], ...]:
+        hidden, around = (
+            tuple(Passage(row.text) for row in rows)
+            for rows in (self.burial.buried, self.burial.around)
+        )
+        return self.whole, self.cut, self.alone, self.before, hidden, around
 
     @property
     def passages(self) -> tuple[Passage, ...]:
-        return (*self.whole, *self.cut, *self.alone, *self.before)
+        return tuple(chain.from_iterable(self._parts))
 
-    def parts(self, scores: Floats) -> tuple[Floats, Floats, Floats, Floats]:
-        """Scores of `passages`, taken apart again."""
-        sizes = [len(part) for part in (self.whole, self.cut, self.alone, self.before)]
-        first, second, third, fourth = np.split(scores, list(accumulate(sizes))[:-1])
-        return first, second, third, fourth
+    def parts(self, scores: Floats) -> Sequence[Floats]:
+        """Scores of `passages`, taken apart again: of `whole`, `cut`, `alone`, `before`, of the
+        buried texts, and of what is around them.
+        """
+        sizes = [len(part) for part in self._parts]
+        return np.split(scores, list(accumulate(sizes))[:-1])
 
 
 def asked(plan: Plan, context_characters: int) -> Asked:
@@ -125,6 +138,7 @@ def asked(plan: Plan, context_characters: int) -> Asked:
         ),
         alone=talk.alone,
         before=talk.before,
+        burial=bury(plan.rows if plan.buried else (), plan.seed),
     )
 
 
@@ -135,7 +149,7 @@ async def evaluate(plan: Plan, policy: ActivePolicy, scoring: Scoring) -> tuple[
         ClassifierError: a text could not be judged.
     """
     wanted = asked(plan, scoring.classifier.context_characters)
-    whole, cut, alone, before = wanted.parts(await scoring(wanted.passages))
+    whole, cut, alone, before, hidden, around = wanted.parts(await scoring(wanted.passages))
     covered = [c for c, column in zip(V2_CATEGORIES, whole.T, strict=True) if _judged(column)]
     default = default_guards(scoring.classifier.default_thresholds, covered)
     measured = Guards(evaluated(policy.input, covered), evaluated(policy.output, covered))
@@ -160,6 +174,7 @@ async def evaluate(plan: Plan, policy: ActivePolicy, scoring: Scoring) -> tuple[
             default=default,
             reads_context=scoring.classifier.context_characters > 0,
         ),
+        buried=found_buried(seen, wanted.burial, buried=hidden, around=around, policy=measured),
     )
     return report, seen
 

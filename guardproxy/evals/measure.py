@@ -135,11 +135,17 @@ def macro(table: Table, rows: Indexes, resamples: Resamples) -> Estimate:
 
 def average_precisions(table: Table, rows: Indexes) -> dict[str, float]:
     """Category -> AP, for those that have enough of the rows; without intervals."""
+    return _by_category(metrics.average_precision, table, rows)
+
+
+def _by_category(
+    figure: Callable[[metrics.Counts], Floats], table: Table, rows: Indexes
+) -> dict[str, float]:
     found = {}
     for column in V2_CATEGORIES:
         positive, scores = _labels_and_scores(table, column, rows[table.known(column)[rows]])
         if _enough(positive):
-            found[column] = float(_average_precision(positive, scores)(None))
+            found[column] = float(figure(metrics.counts(metrics.rank(positive, scores))))
     return found
 
 
@@ -195,6 +201,7 @@ def _slice(
         macro=macro(table, rows, resamples),
         macro_of_all=float(np.mean([whole[c] for c in precisions])) if precisions else None,
         average_precision=precisions,
+        roc_auc=_by_category(metrics.roc_auc, table, rows),
         positives=positives,
         found=hit,
         benign=len(benign),

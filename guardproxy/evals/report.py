@@ -42,7 +42,8 @@ class CategoryFigures:
 class SliceFigures:
     """Rows of one language, role, source or length.
 
-    `macro` is over the categories with enough rows here, named in `average_precision`;
+    `macro` is over the categories with enough rows here, named in `average_precision` and
+    `roc_auc`;
     `macro_of_all` is the same mean over the same categories, but on all rows of the section.
     `found` is the share of rows with a category that is 1 of which one is flagged at the default
     threshold; `blocked_benign` the share of benign rows that the policy blocks.
@@ -53,6 +54,7 @@ class SliceFigures:
     macro: Estimate
     macro_of_all: float | None
     average_precision: Mapping[str, float]
+    roc_auc: Mapping[str, float]
     positives: int
     found: Estimate
     benign: int
@@ -115,6 +117,20 @@ class ContextFigures:
 
 
 @dataclass(frozen=True, slots=True)
+class BuriedFigures:
+    """Short harmful texts in the middle of about 500 tokens of harmless ones.
+
+    `blocked_buried` is of those that the policy blocks alone, `around_blocked` of the harmless
+    texts without them.
+    """
+
+    texts: int
+    blocked_alone: Estimate
+    blocked_buried: Estimate
+    around_blocked: Estimate
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """All figures. The first section is the headline: sources never trained on, if it is known
     which these are.
@@ -123,3 +139,4 @@ class Report:
     sections: Sequence[Section]
     partial: Sequence[PartialFigures]
     context: ContextFigures | None
+    buried: BuriedFigures | None = None

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, TypeVar
 
 from guardproxy.evals.origin import DataFile, Origin
 from guardproxy.evals.report import (
     AtThreshold,
+    BuriedFigures,
     CategoryFigures,
     ContextFigures,
     PartialFigures,
@@ -56,6 +57,7 @@ def as_markdown(origin: Origin, report: Report, plots: Sequence[str] = ()) -> st
         *(block for each in report.sections for block in _section(each)),
         *_partial(report.partial),
         *_context(report.context),
+        *_buried(report.buried),
         *([] if not plots else ["## Plots", *(f"![{plot}]({plot})" for plot in plots)]),
         *_origin(origin),
     ]
@@ -121,6 +123,7 @@ _SLICE_COLUMNS: Final[dict[str, Callable[[SliceFigures], str]]] = {
     "rows": lambda each: f"{each.rows:,}",
     "macro AP": lambda each: _figure(each.macro),
     "same categories, all rows": lambda each: _short(Estimate(each.macro_of_all)),
+    "mean ROC": lambda each: _short(_mean(each.roc_auc)),
     "of categories": lambda each: str(len(each.average_precision) or _NONE),
     "harmful or on a topic": lambda each: f"{each.positives:,}",
     "of which flagged": lambda each: _percent(each.found),
@@ -186,6 +189,18 @@ def _context(figures: ContextFigures | None) -> Iterable[str]:
     yield _table(columns, cells)
 
 
+def _buried(figures: BuriedFigures | None) -> Iterable[str]:
+    if figures is None:
+        return
+    yield "## Harm among harmless text"
+    yield (
+        f"{figures.texts:,} short harmful texts, each in the middle of about 500 tokens of "
+        f"harmless text of its language. Alone the policy blocks {_percent(figures.blocked_alone)} "
+        f"of them; of those it blocks {_percent(figures.blocked_buried)} there. Without them it "
+        f"blocks {_percent(figures.around_blocked)} of the harmless texts."
+    )
+
+
 def _origin(origin: Origin) -> Iterable[str]:
     yield "## Where this comes from"
     yield "\n".join(
@@ -224,6 +239,10 @@ def _figure(estimate: Estimate) -> str:
     if estimate.low is None or estimate.high is None:
         return f"{estimate.value:.3f}"
     return f"{estimate.value:.3f} [{estimate.low:.2f}, {estimate.high:.2f}]"
+
+
+def _mean(values: Mapping[str, float]) -> Estimate:
+    return Estimate(sum(values.values()) / len(values) if values else None)
 
 
 def _short(estimate: Estimate) -> str:

@@ -102,13 +102,14 @@ def test_a_policy_and_unfinished_answers_are_measured(data: Path, tmp_path: Path
     )
 
     shown = report(
-        run("--data", data, "--data", answers, "--policy", "monitor-only", "--partial", "--json")
+        run("--data", data, "--data", answers, "--policy", "monitor-only", "--partial", "--buried", "--json")
     )
 
     assert [each["rows"] for each in shown["partial"]] == [8] * 4
     assert shown["sections"][0]["blocked_benign"]["value"] == 0
     assert shown["origin"]["policy"].startswith("monitor-only@")
-    assert "--partial" in shown["origin"]["command"]
+    assert shown["buried"] is None, "nothing is blocked by this policy"
+    assert "--partial --buried" in shown["origin"]["command"]
 
 
 @pytest.mark.usefixtures("quick")

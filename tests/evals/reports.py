@@ -5,6 +5,7 @@ from __future__ import annotations
 from guardproxy.evals.origin import DataFile, Origin
 from guardproxy.evals.report import (
     AtThreshold,
+    BuriedFigures,
     CategoryFigures,
     ContextFigures,
     PartialFigures,
@@ -21,7 +22,9 @@ AT = AtThreshold(precision=FIGURE, recall=Estimate(0.5), f1=FIGURE, false_positi
 MEASURED = CategoryFigures("pii", 1200, 30, FIGURE, FIGURE, FIGURE, NONE, 0.05, AT, None)
 SURE = CategoryFigures("sexual", 9, 9, Estimate(0.9), NONE, NONE, NONE, None, None, None)
 UNKNOWN = CategoryFigures("law", 0, 0, NONE, NONE, NONE, NONE, None, None, None)
-SLICE = SliceFigures("en", 1230, FIGURE, 0.2, {"pii": 0.123456}, 1200, FIGURE, 30, NONE)
+SLICE = SliceFigures(
+    "en", 1230, FIGURE, 0.2, {"pii": 0.123456}, {"pii": 0.7}, 1200, FIGURE, 30, NONE
+)
 SECTION = Section(
     name="sources never trained on",
     rows=1230,
@@ -35,7 +38,8 @@ SECTION = Section(
 )
 PARTIAL = PartialFigures(0.25, 99, FIGURE, {}, FIGURE, 9, FIGURE, Estimate(0.5))
 CONTEXT = ContextFigures(54, False, FIGURE, FIGURE, 7, FIGURE, 0, NONE, NONE, 3, FIGURE)
-REPORT = Report([SECTION], [PARTIAL], CONTEXT)
+BURIED = BuriedFigures(60, Estimate(0.5), FIGURE, Estimate(0.05, 0.0, 0.1))
+REPORT = Report([SECTION], [PARTIAL], CONTEXT, BURIED)
 ORIGIN = Origin(
     command="guardproxy eval --data dev",
     date="2026-01-02",

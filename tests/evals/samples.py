@@ -19,7 +19,10 @@ from guardproxy.evals.metrics import Floats
 from guardproxy.evals.rows import LabelledText
 from guardproxy.evals.table import Guards, Table, table
 from guardproxy.guard import Classifier
+from guardproxy.policy.config import GuardrailConfig, ModerationV2Config
+from guardproxy.policy.decide import resolve
 from guardproxy.policy.taxonomy import V2_CATEGORIES
+from guardproxy.verdict import Action
 
 HALF: Mapping[str, float] = dict.fromkeys(V2_CATEGORIES, 0.5)
 
@@ -93,6 +96,15 @@ def scores_of(*rows: Mapping[str, float]) -> Floats:
 
 def guards(thresholds: Mapping[str, float] = HALF) -> Guards:
     return default_guards(thresholds, V2_CATEGORIES)
+
+
+BLOCKING = Guards(
+    *(
+        resolve((GuardrailConfig(moderation_llm_v2=ModerationV2Config(action=Action.BLOCK)),), HALF)
+        for _ in range(2)
+    )
+)
+"""Blocks what is above a half, whoever says it."""
 
 
 def table_of(rows: Sequence[LabelledText], scores: Floats, policy: Guards | None = None) -> Table:

@@ -85,6 +85,15 @@ async def test_answers_are_cut_where_it_is_asked_for() -> None:
     assert {"a ", "a ro", "a rose", "a rose 0"} <= texts
 
 
+async def test_harm_is_buried_where_it_is_asked_for() -> None:
+    classifier = KeywordClassifier()
+    report, _ = await measured(Plan(ROWS, buried=True, resamples=0), classifier)
+
+    assert report.buried is not None
+    assert (report.buried.texts, report.buried.blocked_alone.value) == (12, 1)
+    assert (report.buried.blocked_buried.value, report.buried.around_blocked.value) == (1, 0)
+
+
 async def test_a_judge_of_few_categories_is_measured_on_those() -> None:
     class Some(KeywordClassifier):
         default_thresholds = MappingProxyType({"dangerous": 0.5})
@@ -104,9 +113,10 @@ def test_what_is_asked_is_taken_apart_again() -> None:
     wanted = asked(Plan(ROWS, partial=True), 100)
     numbers = np.arange(len(wanted.passages), dtype=np.float64)[:, None]
 
-    whole, cut, alone, before = wanted.parts(numbers)
+    whole, cut, alone, before, hidden, around = wanted.parts(numbers)
 
-    assert [len(part) for part in (whole, cut, alone, before)] == [25, 48, 1, 2]
+    sizes = [len(part) for part in (whole, cut, alone, before, hidden, around)]
+    assert sizes == [25, 48, 1, 2, 0, 0]
     assert wanted.passages[int(before[0, 0])].text == "despair"
     assert wanted.passages[int(alone[0, 0])].context == ""
 

@@ -25,7 +25,7 @@ def test_every_category_and_slice_has_a_line() -> None:
     ) in PAGE
     assert "| sexual | 9 / 9 | 0.900 |" in PAGE
     assert "| law | 0 / 0 | - | - | - | - | - | - | - | - | - | - | - |" in PAGE
-    assert "| en | 1,230 | 0.123 [0.10, 0.20] | 0.200 | 1 | 1,200 |" in PAGE
+    assert "| en | 1,230 | 0.123 [0.10, 0.20] | 0.200 | 0.700 | 1 | 1,200 |" in PAGE
 
 
 def test_it_says_where_it_comes_from() -> None:
@@ -45,9 +45,12 @@ def test_unfinished_answers_and_conversations_are_told_if_there_are_any() -> Non
     )
     assert "| minimal pairs, both right | 0 | - |" in PAGE
     assert "the model does not read them" in PAGE
+    assert "60 short harmful texts" in PAGE
+    assert "Alone the policy blocks 50.0 % of them; of those it blocks 12.3 % [10.0" in PAGE
     plain = as_markdown(ORIGIN, Report([SECTION], [], None))
     assert "Unfinished" not in plain
     assert "Conversations" not in plain
+    assert "among harmless" not in plain
 
 
 def test_pictures_are_linked() -> None:

@@ -7,19 +7,8 @@ import pytest
 
 from guardproxy.content import Passage
 from guardproxy.evals.resamples import Resamples
-from guardproxy.evals.table import Guards
 from guardproxy.evals.variants import beginning, context, conversations, partial, passage
-from guardproxy.policy.config import GuardrailConfig, ModerationV2Config
-from guardproxy.policy.decide import resolve
-from guardproxy.verdict import Action
-from tests.evals.samples import CLEAN, HALF, guards, row, scores_of, table_of, turns
-
-BLOCKING = Guards(
-    *(
-        resolve((GuardrailConfig(moderation_llm_v2=ModerationV2Config(action=Action.BLOCK)),), HALF)
-        for _ in range(2)
-    )
-)
+from tests.evals.samples import BLOCKING, CLEAN, guards, row, scores_of, table_of, turns
 
 
 @pytest.mark.parametrize(
