@@ -54,7 +54,7 @@ OURS: Final = ("authored_", RELABELLED_SOURCE)
 
 _RANGE_TEXTS: Final = 300
 _CHANGED_SHARE: Final = 0.2
-_CHANGES_FOR_HEADS: Final = ("needle", "needle", "filler", "prefix", "context", "noise", "case")
+_CHANGES_FOR_HEADS: Final = ("needle", "needle", "filler", "prefix", "repeat", "noise", "case")
 
 
 @dataclass(frozen=True, slots=True)
