@@ -137,13 +137,19 @@ def finetune(
 @tokenizer_option
 @seed_option
 @click.option("--share", default=0.7, show_default=True, help="0 is pretrained, 1 fine-tuned.")
-def average(work: Path, tokenizer: Path, seed: int, share: float) -> None:
+@click.option(
+    "--also",
+    multiple=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Weights of another fine-tuning, averaged in equal parts. Several may be given.",
+)
+def average(work: Path, tokenizer: Path, seed: int, share: float, also: tuple[Path, ...]) -> None:
     """Average the weights with the pretrained ones and write the encoder's int8 graph."""
     stages.quantise(
         _place(work, tokenizer, seed),
         read_file(work / preparing.TRAIN_FILE),
         pretrained=work / WEIGHTS_FILE,
-        tuned=work / TUNED / tuning.WEIGHTS_FILE,
+        tuned=(work / TUNED / tuning.WEIGHTS_FILE, *also),
         share=share,
     )
     click.echo(f"wrote {work / stages.ENCODER_GRAPH}")

@@ -70,7 +70,7 @@ class Place:
 
 
 def quantise(
-    place: Place, rows: Sequence[Row], *, pretrained: Path, tuned: Path, share: float
+    place: Place, rows: Sequence[Row], *, pretrained: Path, tuned: Sequence[Path], share: float
 ) -> None:
     """Averages the weights, watches some texts go through, writes the int8 graph of the encoder."""
     tensors = averaged(pretrained, tuned, share)

@@ -211,12 +211,18 @@ def test_weights_are_averaged_but_for_new_ones(tmp_path_factory: pytest.TempPath
     save_file({"a": np.zeros(2, np.float32)}, folder / "before")
     after = {"a": np.ones(2, np.float32), "queries": np.ones(1, np.float32)}
     save_file({**after, "head.weight": np.ones(1, np.float32)}, folder / "after")
+    save_file({name: 3 * value for name, value in after.items()}, folder / "other")
 
-    found = averaged(folder / "before", folder / "after", 0.25)
+    one = averaged(folder / "before", [folder / "after"], 0.25)
+    two = averaged(folder / "before", [folder / "after", folder / "other"], 0.25)
 
-    assert {name: value.tolist() for name, value in found.items()} == {
+    assert {name: value.tolist() for name, value in one.items()} == {
         "a": [0.25, 0.25],
         "queries": [1.0],
+    }
+    assert {name: value.tolist() for name, value in two.items()} == {
+        "a": [0.5, 0.5],
+        "queries": [2.0],
     }
 
 

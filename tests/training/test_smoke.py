@@ -114,7 +114,7 @@ def model(place: stages.Place, losses: list[float]) -> OnnxModel:
         place,
         rows[:20],
         pretrained=place.work / WEIGHTS_FILE,
-        tuned=place.work / "finetune" / finetune.WEIGHTS_FILE,
+        tuned=[place.work / "finetune" / finetune.WEIGHTS_FILE] * 2,
         share=0.5,
     )
     for_head = stages.head_rows(place, rows, 20)
@@ -229,7 +229,7 @@ def test_a_student_comes_closer_to_its_teacher(
         student,
         rows[:9],
         pretrained=tmp_path / WEIGHTS_FILE,
-        tuned=tmp_path / "finetune" / finetune.WEIGHTS_FILE,
+        tuned=[tmp_path / "finetune" / finetune.WEIGHTS_FILE],
         share=1.0,
     )
     batches = finetune.Draws(rows, place.framer(), place.config).batches(7)
