@@ -5,6 +5,7 @@ Each change keeps only those labels it cannot have made wrong; the others become
 
 from __future__ import annotations
 
+import json
 import random
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
@@ -105,6 +106,46 @@ def repeat(row: Row, _pools: Pools, chance: random.Random) -> Row:
     return replace(row, text=between.join([row.text] * times))
 
 
+def switch(row: Row, pools: Pools, chance: random.Random) -> Row:
+    """The text with harmless ones of another language before it, behind it, or both."""
+    others = [lang for lang in pools.benign if lang != row.lang]
+    if len(row.text) > _SHORT or row.context or not others:
+        return row
+    around = pools.benign[chance.choice(others)]
+    parts, labels = [row.text], row.labels
+    for place in chance.choice(((0,), (1,), (0, 2))):
+        other = chance.choice(around)
+        parts.insert(place, other.text[:_TURN])
+        labels = both(labels, other.labels)
+    return replace(row, text=chance.choice((" ", "\n", ", ")).join(parts), labels=labels)
+
+
+def wrap(row: Row, _pools: Pools, chance: random.Random) -> Row:
+    """The text as a value, a cell, a comment, a quotation, or mark-up."""
+    if len(row.text) > 2 * _SHORT:
+        return row
+    return replace(row, text=chance.choice(_WRAPS)(row.text))
+
+
+_WRAPS: Final[Sequence[Callable[[str], str]]] = (
+    lambda text: json.dumps({"text": text}, ensure_ascii=False),
+    lambda text: json.dumps([{"id": 1, "message": text}], ensure_ascii=False, indent=1),
+    lambda text: "note: |\n" + _each_line("  ", text),
+    lambda text: f'1,"{text.replace(chr(34), chr(34) * 2)}",open',
+    lambda text: f"| task | {' '.join(text.split())} |\n| --- | --- |",
+    lambda text: f"```\n{text}\n```",
+    lambda text: _each_line("# ", text),
+    lambda text: _each_line("> ", text),
+    lambda text: f"<p>{text}</p>",
+    lambda text: f"- {text}\n- ...",
+    lambda text: f'"{text}"',
+)
+
+
+def _each_line(start: str, text: str) -> str:
+    return "\n".join(start + line for line in text.splitlines())
+
+
 def both(one: Sequence[int], other: Sequence[int]) -> tuple[int, ...]:
     """Labels of two texts joined: 1 where either is, 0 where both are, else unknown."""
     return tuple(
@@ -168,6 +209,8 @@ CHANGES: Final[Mapping[str, Callable[[Row, Pools, random.Random], Row]]] = {
     "needle": needle,
     "filler": filler,
     "repeat": repeat,
+    "switch": switch,
+    "wrap": wrap,
     "noise": noise,
     "case": case,
     "context": context,

@@ -89,6 +89,8 @@ class RunConfig:
             "needle": 0.12,
             "filler": 0.06,
             "repeat": 0.05,
+            "switch": 0.04,
+            "wrap": 0.05,
             "noise": 0.10,
             "case": 0.06,
             "context": 0.05,

@@ -54,7 +54,9 @@ OURS: Final = ("authored_", RELABELLED_SOURCE)
 
 _RANGE_TEXTS: Final = 300
 _CHANGED_SHARE: Final = 0.2
-_CHANGES_FOR_HEADS: Final = ("needle", "needle", "filler", "prefix", "repeat", "noise", "case")
+_CHANGES_FOR_HEADS: Final = (
+    *("needle", "needle", "filler", "prefix", "repeat", "switch", "wrap", "noise", "case"),
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 pytest.importorskip("torch", reason="torch is missing: pip install --group training")
 
-from training.augment import CHANGES, Pools, augmented, both, needle, prefix, repeat
+from training.augment import CHANGES, Pools, augmented, both, needle, prefix, repeat, switch, wrap
 from training.config import CATEGORIES, FORBIDDEN_FOLDERS, HELD_APART, RunConfig
 from training.prepare import FACTS_FILE, RELABELLED, TRAIN_FILE, digest, relabel, split, write
 from training.rows import LABELS, UNKNOWN, Row, normal_form, read_file, read_rows, row, write_rows
@@ -250,6 +250,28 @@ def test_a_text_is_repeated_whole_and_means_the_same() -> None:
         assert repeated.text.count("bad words") >= 2
         assert len(repeated.text) >= 100
         assert repeated.labels == HATE
+
+
+def test_a_text_stands_whole_beside_another_language() -> None:
+    pools = Pools.of([a_row("Un paseo junto al río.", lang="es"), a_row("A walk by the river.")])
+    for seed in range(9):
+        switched = switch(a_row("bad words", HATE), pools, random.Random(seed))
+
+        assert "bad words" in switched.text
+        assert "Un paseo" in switched.text
+        assert "A walk" not in switched.text
+        assert switched.labels == HATE
+
+
+def test_a_text_is_wrapped_whole() -> None:
+    lines = a_row("bad words\nand worse", HATE)
+
+    seen = {wrap(lines, POOLS, random.Random(seed)).text for seed in range(200)}
+
+    assert len(seen) == 11
+    assert all("bad words" in text and "and worse" in text for text in seen)
+    assert '[\n {\n  "id": 1,\n  "message": "bad words\\nand worse"\n }\n]' in seen
+    assert "# bad words\n# and worse" in seen
 
 
 def test_labels_of_two_texts_join() -> None:
