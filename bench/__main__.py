@@ -26,7 +26,8 @@ from guardproxy.bench.report import report
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "performance.md"
-MICRO_ROUNDS = 5
+ALONE = {"micro": 5, "holds": 5}
+"""What is measured in a process of its own, and in how many rounds at most."""
 
 
 @click.command()
@@ -49,18 +50,19 @@ def main(*, rounds: int, seconds: int, streams: int, opponents: Path, page: Path
     tables = report(run)
     click.echo(tables, nl=False)
     write(page, "bench", tables)
-    if (rooms := micro(min(rounds, MICRO_ROUNDS))) is not None:
-        click.echo(rooms, nl=False)
-        write(page, "micro", rooms)
+    for name, most in ALONE.items():
+        if (table := alone(name, min(rounds, most))) is not None:
+            click.echo(table, nl=False)
+            write(page, name, table)
     click.echo(f"written: {page}, {page.stem}.json, {page.stem}.svg", err=True)
 
 
-def micro(rounds: int) -> str | None:
-    """The table of single rooms; None if they are not there or could not be measured."""
-    if find_spec("bench.micro") is None:
+def alone(name: str, rounds: int) -> str | None:
+    """A table of single rooms; None if it is not there or could not be measured."""
+    if find_spec(f"bench.{name}") is None:
         return None
-    click.echo("the rooms alone", err=True)
-    command = [sys.executable, "-m", "bench.micro", "--rounds", str(rounds)]
+    click.echo(f"the rooms alone: {name}", err=True)
+    command = [sys.executable, "-m", f"bench.{name}", "--rounds", str(rounds)]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False, cwd=ROOT)
     return None if done.returncode else done.stdout
 
