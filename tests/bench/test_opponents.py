@@ -104,7 +104,7 @@ def test_a_run_writes_the_page_the_picture_and_the_raw_figures(
         return run()
 
     monkeypatch.setattr(program, "measured", measured)
-    monkeypatch.setattr(program, "micro", lambda _: "| room |\n")
+    monkeypatch.setattr(program, "alone", lambda name, _: f"| {name} |\n")
     page = tmp_path / "performance.md"
     page.write_text(program.PAGE.read_text())
     options = ["--page", str(page), "--opponents", str(tmp_path), "--rounds", "1"]
@@ -113,7 +113,8 @@ def test_a_run_writes_the_page_the_picture_and_the_raw_figures(
     assert shown.exit_code == 0, shown.output
     assert wanted == [(Plan(1, 2, 2000), 0, 4)]
     assert report(run()).strip() in page.read_text()
-    assert "| room |" in page.read_text()
+    assert "| micro |" in page.read_text()
+    assert "| holds |" in page.read_text()
     assert json.loads((tmp_path / "performance.json").read_text())["loads"]
     assert (tmp_path / "performance.svg").read_text().startswith("<svg")
 
@@ -121,4 +122,4 @@ def test_a_run_writes_the_page_the_picture_and_the_raw_figures(
 def test_rooms_that_are_not_there_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(program, "find_spec", lambda _: None)
 
-    assert program.micro(1) is None
+    assert program.alone("micro", 1) is None
