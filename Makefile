@@ -41,7 +41,7 @@ help:
 	@echo "make bench   what guardproxy adds, beside nginx and others; ten minutes (ROUNDS=1: four)"
 	@echo "make deep    composed cases in search of a way past the guard (CASES=100000, SEED=name)"
 	@echo "make fuzz    coverage-guided fuzzing, SECONDS_EACH=60 a target (TARGETS=\"events policy\")"
-	@echo "make faults  overload, slow callers, reloads, ends, measured; a quarter of an hour"
+	@echo "make faults  overload, slow callers, reloads, ends, measured; half an hour"
 	@echo "make soak    mixed traffic for a long time: does anything grow? (MINUTES=30)"
 	@echo "make fmt     format and fix what can be fixed"
 	@echo "make docs    write the tables of docs/ that are made from the code"

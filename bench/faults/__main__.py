@@ -2,7 +2,7 @@
 
     python -m bench.faults [--only overload] [--short]
 
-About a quarter of an hour; `--short` does each a few times only.
+About half an hour, most of it for the SIGTERMs; `--short` does each a few times only.
 """
 
 from __future__ import annotations

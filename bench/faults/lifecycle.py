@@ -6,6 +6,7 @@ import asyncio
 import os
 import random
 import signal
+import sys
 import tempfile
 import threading
 import time
@@ -177,22 +178,22 @@ def _serves(pid: int) -> bool:
     return b"spawn_main" in command
 
 
-def ends(times: int = 100, rate: float = 15) -> Ends:
+def ends(times: int = 100, rate: float = 10) -> Ends:
     """Ends one of two workers by SIGTERM, waits for the next, and so on."""
     with api() as upstream, serving(
         "--upstream", upstream, "--workers", "2", log_level="error", shutdown_timeout="20",
         classifier_timeout="20",
     ) as proxy:  # fmt: skip
         url = ready(proxy)
-        over = threading.Event()
+        over, ended = threading.Event(), list[int]()
 
         def end() -> None:
-            for _ in range(times):
-                if not _both_serve(proxy):
-                    break
+            while len(ended) < times and _both_serve(proxy):
+                print(f"\r{len(ended)} of {times} ended", end="", file=sys.stderr, flush=True)
                 time.sleep(random.uniform(0.1, 0.5))
                 victim = random.choice(workers_of(proxy.process.pid))
                 os.kill(victim, signal.SIGTERM)
+                ended.append(victim)
                 until = time.monotonic() + 60
                 while Path(f"/proc/{victim}").exists() and time.monotonic() < until:
                     time.sleep(0.02)
@@ -204,7 +205,7 @@ def ends(times: int = 100, rate: float = 15) -> Ends:
         code = proxy.ended()
     every = whole + streams
     return Ends(
-        ends=times,
+        ends=len(ended),
         requests=len(whole),
         streams=len(streams),
         sent_away=sum(sample.status == 503 for sample in every),
