@@ -102,7 +102,17 @@ def test_a_policy_and_unfinished_answers_are_measured(data: Path, tmp_path: Path
     )
 
     shown = report(
-        run("--data", data, "--data", answers, "--policy", "monitor-only", "--partial", "--buried", "--json")
+        run(
+            "--data",
+            data,
+            "--data",
+            answers,
+            "--policy",
+            "monitor-only",
+            "--partial",
+            "--buried",
+            "--json",
+        )
     )
 
     assert [each["rows"] for each in shown["partial"]] == [8] * 4
