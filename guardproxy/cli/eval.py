@@ -75,7 +75,7 @@ def evaluate_command(
     shows_json: bool,
     **options: str | None,
 ) -> None:
-    r"""Measure the classifier and a policy on labelled texts.
+    """Measure the classifier and a policy on labelled texts.
 
     Texts take the way they take in `serve`: disguises undone, windows, recognisers, the policy's
     thresholds. Reported are average precision, ROC-AUC, recall at 1 % and 0.1 % false positives,

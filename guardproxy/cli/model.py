@@ -33,7 +33,7 @@ def model() -> None:
 )
 @click.option("--json", "as_json", is_flag=True, help="write a JSON object")
 def check(folder: Path, *, runs: int, as_json: bool) -> None:
-    r"""Verify a model folder, try it on a few texts, and time it.
+    """Verify a model folder, try it on a few texts, and time it.
 
     Every file is held against the manifest's sha256; graph and tokenizer are loaded; texts of
     several scripts, an empty and a long one must get probabilities, twice the same. Times are CPU

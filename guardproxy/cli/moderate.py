@@ -103,7 +103,7 @@ def moderate(
     exit_zero: bool,
     **options: str | None,
 ) -> None:
-    r"""Judge texts and show the score of every category.
+    """Judge texts and show the score of every category.
 
     Texts come from the arguments, from files, and from stdin (`-`, or a pipe with no arguments).
     Without a policy, every category is decided at the classifier's own threshold. A long text is

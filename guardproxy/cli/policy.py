@@ -171,7 +171,7 @@ def explain_command(
     as_json: bool,
     model: str | None,
 ) -> None:
-    r"""Show what a policy does with a text or a body, and why: every entry and every category.
+    """Show what a policy does with a text or a body, and why: every entry and every category.
 
     Exit code: 0 it passes; 1 it is blocked; 2 it cannot be judged: wrong usage, an unusable policy
     or body, or the classifier failed.
@@ -204,7 +204,7 @@ def explain_command(
     help="the body of a chat completions request: every text in it; - is stdin",
 )
 def hash_command(text: str | None, body: BinaryIO | None) -> None:
-    r"""Print the SHA-256 of texts, as a list for `exempt_sha256` of a policy. No text is shown.
+    """Print the SHA-256 of texts, as a list for `exempt_sha256` of a policy. No text is shown.
 
     \b
     Examples:

@@ -81,7 +81,7 @@ def tune_command(
     write: Path | None,
     **options: str | None,
 ) -> None:
-    r"""Choose the thresholds of a policy on labelled texts, and show them as a patch.
+    """Choose the thresholds of a policy on labelled texts, and show them as a patch.
 
     Each category by itself: the lowest threshold that keeps to --fpr or --precision, or the
     cheapest by --miss-cost. Categories that the policy has switched off stay off. Comments and

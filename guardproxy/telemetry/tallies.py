@@ -50,7 +50,7 @@ class HistogramTally:
         for labels, series in tallied.items():
             child = self._histogram.labels(*labels) if labels else self._histogram
             # There is no public way to add a number to a bucket at once.
-            for bucket, number in zip(child._buckets, series.counts, strict=True):  # noqa: SLF001
+            for bucket, number in zip(child._buckets, series.counts, strict=True):  # noqa: SLF001 - see above
                 if number:
                     bucket.inc(number)
             child._sum.inc(series.total)  # noqa: SLF001 - as above

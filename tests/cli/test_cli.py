@@ -4,12 +4,24 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from importlib.metadata import version
 
+import click
 import pytest
 from click.testing import CliRunner
 
 from guardproxy.cli import main
+
+
+def _every_command(group: click.Group, words: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        yield (*words, name)
+        if isinstance(command, click.Group):
+            yield from _every_command(command, (*words, name))
+
 
 COMMANDS = ("serve", "moderate", "eval", "tune", "model", "policy", "bench", "demo")
 
@@ -58,3 +70,13 @@ def test_the_module_is_the_command() -> None:
     )
 
     assert version("guardproxy") in shown.stdout
+
+
+@pytest.mark.parametrize("words", list(_every_command(main)), ids=" ".join)
+def test_examples_stand_on_lines_of_their_own(words: tuple[str, ...]) -> None:
+    shown = CliRunner().invoke(main, [*words, "--help"]).output
+
+    assert "\b" not in shown
+    assert "\\b" not in shown
+    _, _, examples = shown.partition("Examples:")
+    assert not examples or examples.startswith("\n    guardproxy ")
