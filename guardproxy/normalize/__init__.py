@@ -12,6 +12,7 @@ import unicodedata
 
 from guardproxy.normalize.characters import clean
 from guardproxy.normalize.encodings import decode_runs, unescape
+from guardproxy.normalize.slices import substitute
 from guardproxy.normalize.spelling import respell
 
 LONGEST_GAP = 64
@@ -51,7 +52,7 @@ def collapse_whitespace(text: str) -> str:
     A gap that holds a line end becomes a line end. Raw text is judged after this, too: a
     megabyte of blanks would otherwise cost as much as a megabyte of words.
     """
-    return _GAP.sub(lambda gap: "\n" if "\n" in gap[0] else " ", text)
+    return substitute(_GAP, lambda gap: "\n" if "\n" in gap[0] else " ", text)
 
 
 def _unescape(text: str) -> str:
@@ -66,5 +67,7 @@ def _decode(text: str) -> str:
 
 def _essence(text: str) -> str:
     """What is the same for texts that a classifier reads the same."""
-    plain = text if text.isascii() else unicodedata.normalize("NFKC", _EDGE_MARKS.sub("", text))
+    plain = text
+    if not text.isascii():
+        plain = unicodedata.normalize("NFKC", substitute(_EDGE_MARKS, lambda _: "", text))
     return " ".join(plain.casefold().split())

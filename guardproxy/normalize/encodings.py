@@ -8,7 +8,7 @@ import html
 import re
 from collections.abc import Callable
 
-from guardproxy.normalize.slices import occurs, substitute
+from guardproxy.normalize.slices import occurs, substitute, substitute_from, substitute_within
 
 _CODE = r"u\{([0-9a-fA-F]{1,6})\}|U([0-9a-fA-F]{8})|u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})"
 _HAS_CODE = re.compile(rf"\\(?:{_CODE})")
@@ -38,6 +38,7 @@ _HEX = re.compile(
     r"(?<![0-9A-Za-z])(?:(?:(?:0x|\\x)?[0-9a-fA-F]{2}){5,}+(?![0-9A-Za-z])"
     r"|(?:0x|\\x)?[0-9a-fA-F]{2}(?:[ :,]?(?:0x|\\x)?[0-9a-fA-F]{2}){4,}(?![0-9A-Za-z]))"
 )
+_HEX_SPAN = re.compile(r"[0-9a-fA-Fx\\ :,]{10,}+")
 # Behind a word: its letters may be digits, too.
 _GLUED_HEX = re.compile(r"[0-9a-fA-F]{24,}+")
 _HEX_DIGITS = re.compile(r"0x|\\x|[ :,]")
@@ -69,7 +70,7 @@ def unescape(text: str) -> str:
         # In addresses, too: what stands in a query is read by whoever reads the address.
         text = _PERCENT.sub(_read_percent, text)
     if "<" in text:
-        text = _TAG_IN_WORD.sub("", text)
+        text = substitute_from("<", _TAG_IN_WORD, lambda _: "", text)
     if "*" in text or "~~" in text:
         text = substitute(_EMPHASIS_IN_WORD, lambda run: run[2] or run[4] or run[5], text)
     if "+" in text:
@@ -91,8 +92,8 @@ def _decode_once(text: str) -> str:
     if occurs(_BINARY_HINT, text):
         text = _BINARY.sub(_decoder(_binary_bytes), text)
     if occurs(_HEX_HINT, text):
-        text = _HEX.sub(_decoder(_hex_bytes), text)
-        text = _GLUED_HEX.sub(_decoder(_hex_bytes, shifts=2), text)
+        text = substitute_within(_HEX_SPAN, _HEX, _decoder(_hex_bytes), text)
+        text = substitute(_GLUED_HEX, _decoder(_hex_bytes, shifts=2), text)
     if max(map(len, text.split()), default=0) >= _RUN:
         text = substitute(_BASE32, _decoder(_base32_bytes), text)
         text = substitute(_BASE64, _decoder(_base64_bytes, shifts=4), text)

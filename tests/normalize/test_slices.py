@@ -9,14 +9,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from guardproxy import normalize
 from guardproxy.normalize import characters, encodings, slices, spelling
-from guardproxy.normalize.slices import REACH, occurs, substitute
+from guardproxy.normalize.slices import (
+    REACH,
+    occurs,
+    substitute,
+    substitute_from,
+    substitute_within,
+)
 
 PATTERNS = {
     f"{module.__name__}.{name}": getattr(module, name)
     for module, names in (
+        (normalize, ("_EDGE_MARKS", "_GAP")),
         (characters, ("_ALIKE", "_APART", "_BEYOND", "_INVISIBLE", "_MARK", "_SELECTORS")),
-        (encodings, ("_BASE32", "_BASE64", "_BINARY_HINT", "_EMPHASIS_IN_WORD", "_HEX_HINT")),
+        (encodings, ("_BASE32", "_BASE64", "_BINARY_HINT", "_EMPHASIS_IN_WORD")),
+        (encodings, ("_GLUED_HEX", "_HEX_HINT")),
         (spelling, ("_APART", "_APART_HINT", "_LEET_HINT")),
     )
     for name in names
@@ -25,7 +34,8 @@ PIECES = (
     "a", "Z", "b ", " c", "_", "-", "=", "==", ".", " ", "\n", "0", "1", "01100001", "4f ", "6e",
     "QUJD", "AAAAAAAAAAAAAAAA", "word", "**", "~~", "*", "h*e*l", "pa**ss**", "p a s s ",
     "p\u00a0a\u00a0s\u00a0s", "\u200b", "\ufe0f", "\ufe01\ufe02", "\u0301", "\U0001f1e6", "\u0430",
-    "\u4eca\u5929", "g00d", "w" * 30, "x.y.z.",
+    "\u4eca\u5929", "g00d", "w" * 30, "x.y.z.", "<", ">", "<b>", "</i>", "<!--", "-->", " " * 70,
+    "0x6f", "\\x61", "61626364", "61 62 ", ",", ":", "\u200b" * 40,
 )  # fmt: skip
 
 
@@ -44,6 +54,20 @@ def test_the_outcome_is_that_of_the_pattern_itself(name: str, parts: list[str]) 
 
     assert substitute(pattern, shown, text) == pattern.sub(shown, text)
     assert occurs(pattern, text) == bool(pattern.search(text))
+
+
+@given(parts=st.lists(st.sampled_from(PIECES), max_size=150))
+def test_what_lies_within_runs_is_found_there(parts: list[str]) -> None:
+    pattern, text = encodings._HEX, "".join(parts)
+
+    assert substitute_within(encodings._HEX_SPAN, pattern, shown, text) == pattern.sub(shown, text)
+
+
+@given(parts=st.lists(st.sampled_from(PIECES), max_size=150))
+def test_what_begins_with_a_sign_is_found_by_it(parts: list[str]) -> None:
+    pattern, text = encodings._TAG_IN_WORD, "".join(parts)
+
+    assert substitute_from("<", pattern, shown, text) == pattern.sub(shown, text)
 
 
 def shown(match: re.Match[str]) -> str:
