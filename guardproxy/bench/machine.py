@@ -7,6 +7,7 @@ import platform
 import re
 import subprocess
 import sys
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final
@@ -42,6 +43,26 @@ def describe(cores: list[int]) -> dict[str, str]:
         "system": f"{platform.system()} {platform.release()}",
         "load before": f"{os.getloadavg()[0]:.2f}",
     }
+
+
+@dataclass(frozen=True, slots=True)
+class CpuTime:
+    """Ticks of all cores since the system began: at work, and wanted but given to other guests."""
+
+    worked: int
+    stolen: int
+
+    @classmethod
+    def now(cls) -> CpuTime:
+        """As the kernel counts it (proc_stat(5)); a guest's own guests are in `user` and `nice`."""
+        total = Path("/proc/stat").read_text(encoding="ascii").partition("\n")[0]
+        user, nice, system, _idle, _wait, irq, softirq, stolen = map(int, total.split()[1:9])
+        return cls(user + nice + system + irq + softirq, stolen)
+
+    def kept_back(self, later: CpuTime) -> float:
+        """Share of the time that was wanted since then, but not given by the host."""
+        worked, stolen = later.worked - self.worked, later.stolen - self.stolen
+        return stolen / max(1, worked + stolen)
 
 
 def versions() -> dict[str, str]:

@@ -40,6 +40,7 @@ def measure(plan: Plan, others: Sequence[Gateway], missing: Sequence[Missing], s
     described = machine.describe(cores) | {
         "rounds": f"{plan.rounds}, of {plan.seconds} s for each target and number of connections"
     }
+    before = machine.CpuTime.now()
     found = Run(described, _versions(), [], list(missing))
     whole = [*_proxy(found.missing), *gateways.guardproxies(), *others]
     run = _Running(plan, found, say, itertools.count(time.time_ns() % 2**31 + 1))
@@ -51,6 +52,8 @@ def measure(plan: Plan, others: Sequence[Gateway], missing: Sequence[Missing], s
     # Its answers cannot have been judged: a stream is new words every time.
     run.streams([each for each in whole if each.key in started and not each.repeated])
     run.workers()
+    kept_back = before.kept_back(machine.CpuTime.now())
+    found.machine["CPU time kept back by the host"] = f"{kept_back:.1%} of what was wanted"
     return found
 
 

@@ -36,6 +36,28 @@ def test_the_machine_is_told_in_words() -> None:
     assert all(described.values())
 
 
+def test_what_the_host_keeps_back_is_a_share_of_what_was_wanted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    lines = iter(
+        ("cpu  100 10 20 999 5 1 4 40 0 0\ncpu0 1\n", "cpu  180 10 25 9999 9 2 8 50 0 0\n")
+    )
+    monkeypatch.setattr(Path, "read_text", lambda *_, **__: next(lines))
+
+    before, after = machine.CpuTime.now(), machine.CpuTime.now()
+
+    assert before == machine.CpuTime(worked=135, stolen=40)
+    assert before.kept_back(after) == 0.1
+    assert after.kept_back(after) == 0
+
+
+def test_the_kernel_says_what_was_worked() -> None:
+    before = machine.CpuTime.now()
+
+    assert before.worked > 0
+    assert 0 <= before.kept_back(machine.CpuTime.now()) <= 1
+
+
 def test_a_processor_without_a_name_is_told_by_its_kind(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Path, "read_text", lambda *_, **__: "processor : 0\n")
 

@@ -56,6 +56,7 @@ def test_a_run_measures_everything_of_everybody(monkeypatch: pytest.MonkeyPatch)
     keys = [DIRECT, UNGUARDED, CACHED, JUDGED, "other", "silent"]
 
     assert [subject.key for subject in found.subjects] == keys
+    assert found.machine["CPU time kept back by the host"].endswith("% of what was wanted")
     assert [missing.title for missing in found.missing] == [
         "third",
         "nginx",
