@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from guardproxy.evals.buried import DENSITY
 from training.config import RunConfig
 from training.rows import UNKNOWN, Row
 
@@ -23,9 +24,6 @@ _SHORT: Final = 240
 """Characters of a text that may be hidden among others, at most."""
 
 _LEET: Final = str.maketrans("aeiost", "431057")
-_WIDTH: Final = {"zh": 0.4, "ja": 0.5, "ko": 0.6}
-"""Characters for the same number of tokens, against alphabets."""
-
 _MORE_NOISE: Final = 0.3
 _TURN: Final = 200
 """Characters of a turn, at most."""
@@ -78,7 +76,7 @@ def needle(row: Row, pools: Pools, chance: random.Random) -> Row:
     around = pools.benign.get(row.lang, ())
     if len(row.text) > _SHORT or row.context or not around:
         return row
-    room = chance.uniform(0.2, 0.8) * 420 * _WIDTH.get(row.lang, 1.0) - len(row.text)
+    room = chance.uniform(0.2, 0.8) * 420 * DENSITY.get(row.lang, 1.0) - len(row.text)
     parts, labels = [row.text], row.labels
     while room > 0:
         other = chance.choice(around)
@@ -100,7 +98,7 @@ def repeat(row: Row, _pools: Pools, chance: random.Random) -> Row:
     """The same text again and again: what is harmless once is harmless ten times."""
     if len(row.text) > _SHORT or row.context:
         return row
-    room = chance.uniform(0.3, 1.2) * 420 * _WIDTH.get(row.lang, 1.0)
+    room = chance.uniform(0.3, 1.2) * 420 * DENSITY.get(row.lang, 1.0)
     times = max(2, int(room / (len(row.text) + 1)))
     between = chance.choice((" ", " ", "\n", ", ", ""))
     return replace(row, text=between.join([row.text] * times))

@@ -185,7 +185,8 @@ def ends(times: int = 100, rate: float = 10) -> Ends:
         classifier_timeout="20",
     ) as proxy:  # fmt: skip
         url = ready(proxy)
-        over, ended = threading.Event(), list[int]()
+        over = threading.Event()
+        ended: list[int] = []
 
         def end() -> None:
             while len(ended) < times and _both_serve(proxy):

@@ -25,7 +25,7 @@ _PIECE_CHARACTERS: Final = 300
 _AROUND_CHARACTERS: Final = 2_000
 """About 500 tokens in an alphabet."""
 
-_DENSITY: Final[Mapping[str, float]] = {"zh": 0.4, "ja": 0.5, "ko": 0.6}
+DENSITY: Final[Mapping[str, float]] = {"zh": 0.4, "ja": 0.5, "ko": 0.6}
 """Characters for the same number of tokens, against alphabets."""
 
 
@@ -52,7 +52,7 @@ def bury(rows: Sequence[LabelledText], seed: int) -> Burial:
             continue
         harmful = [i for i, row in enumerate(rows) if row.lang == lang and _can_be_buried(row)]
         for index in sorted(chance.permutation(harmful).tolist()[:MOST]):
-            before, after = _halves(pieces, _DENSITY.get(lang, 1.0), chance)
+            before, after = _halves(pieces, DENSITY.get(lang, 1.0), chance)
             chosen.append(index)
             buried.append(_with(rows[index], [*before, rows[index].text, *after]))
             around.append(_with(rows[index], [*before, *after]))
