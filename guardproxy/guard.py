@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from guardproxy.content import Passage, TextPart
+from guardproxy.content import Passage, Role, TextPart
 from guardproxy.errors import ClassifierDeadline, ClassifierError, ClassifierMissing
 from guardproxy.events import Judgement, Observer
 from guardproxy.policy.decide import (
@@ -18,10 +18,13 @@ from guardproxy.policy.decide import (
     decide_without_scores,
     raise_thresholds,
 )
-from guardproxy.policy.scope import TOOLS, MediaSplit
+from guardproxy.policy.scope import JOINED, TOOLS, MediaSplit
 from guardproxy.verdict import Direction, GuardrailResult, Scores, Verdict
 
 logger = logging.getLogger(__name__)
+
+SPEAKERS = frozenset({Role.USER, Role.ASSISTANT, *TOOLS})
+"""Whose texts are turns of a conversation."""
 
 
 class Classifier(Protocol):
@@ -212,6 +215,9 @@ def _operators(
 def passages_of(texts: Sequence[TextPart], context_characters: int) -> list[Passage]:
     """Each text of a conversation as a classifier gets it: with the end of what came before.
 
+    That is what user, assistant and tools said: a system prompt is no turn, and its end tells
+    little. Definitions, fields that nobody knows and texts that were joined stand for themselves.
+
     Args:
         texts: in the order they were said.
         context_characters: how much of it the classifier wants to see; 0 for none.
@@ -220,6 +226,9 @@ def passages_of(texts: Sequence[TextPart], context_characters: int) -> list[Pass
         return [Passage(part.text) for part in texts]
     passages, before = [], ""
     for part in texts:
-        passages.append(Passage(part.text, before))
-        before = f"{before}{part.role}: {part.text}\n"[-context_characters:]
+        if part.role in SPEAKERS and JOINED not in part.path:
+            passages.append(Passage(part.text, before))
+            before = f"{before}{part.role}: {part.text}\n"[-context_characters:]
+        else:
+            passages.append(Passage(part.text))
     return passages
