@@ -226,8 +226,10 @@ async def test_what_is_no_turn_stands_for_itself_and_is_no_context() -> None:
         TextPart(Role.DEFINITION, "a tool", "tools[0]"),
         TextPart(Role.TOOL, "rain", "messages[2].content"),
         TextPart(Role.UNKNOWN, "more", "more"),
-        TextPart(Role.USER, "thanks", "messages[3].content"),
-        TextPart(Role.USER, "hello thanks", "messages[1].content..messages[3].content"),
+        TextPart(Role.ASSISTANT, "sorry", "messages[3].content"),
+        TextPart(Role.ASSISTANT, "rain sorry", "messages[2].content..messages[3].content"),
+        TextPart(Role.USER, "thanks", "messages[4].content"),
+        TextPart(Role.USER, "hello thanks", "messages[1].content..messages[4].content"),
     ]
     classifier = KeywordClassifier()
 
@@ -239,7 +241,9 @@ async def test_what_is_no_turn_stands_for_itself_and_is_no_context() -> None:
         "",
         "user: hello\n",
         "",
-        "user: hello\ntool: rain\n",
+        "",
+        "",
+        "user: hello\ntool: rain\nassistant: sorry\n",
         "",
     ]
 
