@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from guardproxy.content import Passage, TextPart
+from guardproxy.content import Passage, Role, TextPart
 from guardproxy.errors import ClassifierDeadline, ClassifierError, ClassifierMissing
 from guardproxy.events import Judgement, Observer
 from guardproxy.policy.decide import (
@@ -18,10 +18,13 @@ from guardproxy.policy.decide import (
     decide_without_scores,
     raise_thresholds,
 )
-from guardproxy.policy.scope import TOOLS, MediaSplit
+from guardproxy.policy.scope import JOINED, TOOLS, MediaSplit
 from guardproxy.verdict import Direction, GuardrailResult, Scores, Verdict
 
 logger = logging.getLogger(__name__)
+
+SPEAKERS = frozenset({Role.USER, Role.ASSISTANT, *TOOLS})
+"""Whose texts are turns of a conversation."""
 
 
 class Classifier(Protocol):
@@ -210,7 +213,11 @@ def _operators(
 
 
 def passages_of(texts: Sequence[TextPart], context_characters: int) -> list[Passage]:
-    """Each text of a conversation as a classifier gets it: with the end of what came before.
+    """Each text of a body as a classifier gets it.
+
+    What users and tools say is read with the end of what was said before. An assistant's text
+    stands for itself, as it did when it was an answer, and so do definitions, fields that nobody
+    knows, and texts that were joined.
 
     Args:
         texts: in the order they were said.
@@ -220,6 +227,22 @@ def passages_of(texts: Sequence[TextPart], context_characters: int) -> list[Pass
         return [Passage(part.text) for part in texts]
     passages, before = [], ""
     for part in texts:
-        passages.append(Passage(part.text, before))
-        before = f"{before}{part.role}: {part.text}\n"[-context_characters:]
+        said = part.role in SPEAKERS and JOINED not in part.path
+        reads = said and part.role is not Role.ASSISTANT
+        passages.append(Passage(part.text, before if reads else ""))
+        if said:
+            before = _after(before, part, context_characters)
     return passages
+
+
+def context_of(turns: Iterable[TextPart], context_characters: int) -> str:
+    """The end of what was said: by users, assistants and tools, for a system prompt is no turn."""
+    before = ""
+    for part in turns:
+        if part.role in SPEAKERS:
+            before = _after(before, part, context_characters)
+    return before
+
+
+def _after(before: str, part: TextPart, characters: int) -> str:
+    return f"{before}{part.role}: {part.text}\n"[-characters:] if characters else ""

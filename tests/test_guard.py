@@ -219,6 +219,35 @@ async def test_each_text_sees_the_turns_before_it_as_far_as_the_classifier_wants
     assert [passage.context for passage in classifier.asked[0]] == ["", " the canary\n"]
 
 
+async def test_what_is_no_turn_stands_for_itself_and_is_no_context() -> None:
+    texts = [
+        TextPart(Role.SYSTEM, "be kind", "messages[0].content"),
+        TextPart(Role.USER, "hello", "messages[1].content"),
+        TextPart(Role.DEFINITION, "a tool", "tools[0]"),
+        TextPart(Role.TOOL, "rain", "messages[2].content"),
+        TextPart(Role.UNKNOWN, "more", "more"),
+        TextPart(Role.ASSISTANT, "sorry", "messages[3].content"),
+        TextPart(Role.ASSISTANT, "rain sorry", "messages[2].content..messages[3].content"),
+        TextPart(Role.USER, "thanks", "messages[4].content"),
+        TextPart(Role.USER, "hello thanks", "messages[1].content..messages[4].content"),
+    ]
+    classifier = KeywordClassifier()
+
+    await guard(classifier).check(texts, guardrails(), Direction.INPUT)
+
+    assert [passage.context for passage in classifier.asked[0]] == [
+        "",
+        "",
+        "",
+        "user: hello\n",
+        "",
+        "",
+        "",
+        "user: hello\ntool: rain\nassistant: sorry\n",
+        "",
+    ]
+
+
 async def test_a_classifier_without_memory_gets_no_context() -> None:
     classifier = KeywordClassifier(context_characters=0)
 

@@ -75,7 +75,7 @@ class RunConfig:
         default_factory=lambda: {
             "authored_contrast": 10.0,
             "authored_attacks": 5.0,
-            "authored_context": 3.0,
+            "authored_context": 8.0,
             "handwritten_seeds": 1.0,
             "authored": 2.5,
             "relabelled": 3.0,
@@ -93,7 +93,7 @@ class RunConfig:
             "wrap": 0.05,
             "noise": 0.10,
             "case": 0.06,
-            "context": 0.05,
+            "context": 0.08,
         }
     )
 

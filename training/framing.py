@@ -1,6 +1,7 @@
 """Texts as token ids, exactly as the proxy gives them to the model.
 
-A row's conversation stands before its text; the proxy shows it only to a model packed with it.
+A row's conversation stands before a text that is short enough to share a window with it; the proxy
+shows it only to a model packed so.
 """
 
 from __future__ import annotations
@@ -19,11 +20,18 @@ START: Final = 0
 PAD: Final = 1
 END: Final = 2
 SPECIAL: Final = frozenset({0, 1, 2})
+AROUND: Final = 3
+"""Special tokens of a window with a conversation: before it, between it and the text, behind."""
 
 
 def most_context(window: int) -> int:
     """Tokens of the conversation that are kept: at most half of a window."""
     return min(CONTEXT.max_tokens, window // 2)
+
+
+def longest_with_context(window: int) -> int:
+    """Tokens of a text that the conversation is shown with: both fit into one window."""
+    return window - most_context(window) - AROUND
 
 
 class Framer:
@@ -38,6 +46,7 @@ class Framer:
         self._window = window
         self._overlap = overlap
         self._most_context = most_context(window)
+        self._longest = longest_with_context(window)
 
     def windows(self, rows: Sequence[Row]) -> list[list[list[int]]]:
         """For each row its windows, each a list of ids with all that stands around the text."""
@@ -46,7 +55,8 @@ class Framer:
         return [self._framed(text, context) for text, context in zip(texts, contexts, strict=True)]
 
     def _framed(self, text: list[int], context: list[int]) -> list[list[int]]:
-        before = [START, *context[-self._most_context :], END] if context else [START]
+        shown = bool(context) and len(text) <= self._longest
+        before = [START, *context[-self._most_context :], END] if shown else [START]
         room = self._window - len(before) - 1
         return [[*before, *part, END] for part in cut(text, room, min(self._overlap, room // 2))]
 

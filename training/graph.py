@@ -19,6 +19,7 @@ from onnx import TensorProto, helper, numpy_helper
 from training.activations import Range
 from training.arrays import Floats
 from training.encoder import EPSILON, HEADS, WIDTH, layer_count
+from training.framing import END
 from training.heads import Head
 from training.quantise import four_bit_rows, int8_matrix, smoothing_factors
 
@@ -28,6 +29,7 @@ Attribute: TypeAlias = int | float | Sequence[int]
 INPUT: Final = "input_ids"
 PROBABILITIES: Final = "probs"
 POOLED: Final = "pooled"
+VERY_NEGATIVE: Final = -1e4
 _MICROSOFT: Final = "com.microsoft"
 _OPSET: Final = 18
 
@@ -210,13 +212,32 @@ def _product(
 
 def _pools(nodes: _Nodes, weights: Weights, early: str, last: str) -> str:
     """As `network.pools`, for texts without padding."""
-    tokens = nodes.constant("token_axis", np.array([1], np.int64))
-    means = [nodes.add("ReduceMean", [x, tokens], keepdims=0) for x in (early, last)]
+    mean, hidden = _own(nodes)
+    means = [nodes.add("MatMul", [mean, x]) for x in (early, last)]
     queries = nodes.constant("queries", np.ascontiguousarray(weights["queries"].T))
-    shares = nodes.add("Softmax", [nodes.add("MatMul", [last, queries])], axis=1)
-    looked_at = nodes.add("MatMul", [nodes.add("Transpose", [shares], perm=[0, 2, 1]), last])
-    flat = nodes.add("Flatten", [looked_at], axis=1)
-    return nodes.add("Concat", [*means, flat], axis=1)
+    scores = nodes.add("Transpose", [nodes.add("MatMul", [last, queries])], perm=[0, 2, 1])
+    shares = nodes.add("Softmax", [nodes.add("Add", [scores, hidden])], axis=2)
+    looked_at = nodes.add("MatMul", [shares, last])
+    together = nodes.add("Concat", [*means, looked_at], axis=1)
+    return nodes.add("Flatten", [together], axis=1)
+
+
+def _own(nodes: _Nodes) -> tuple[str, str]:
+    """As `network.own`: [texts, 1, tokens], shares of a mean over the text that is judged, and 0
+    for its tokens, very negative for those before it.
+    """
+    tokens = nodes.constant("token_axis", np.array([1], np.int64))
+    one = nodes.constant("one", np.array(1, np.float32))
+    end = nodes.add("Equal", [INPUT, nodes.constant("end", np.array(END, np.int64))])
+    ends = nodes.add("Cast", [end], to=TensorProto.FLOAT)
+    axis = nodes.constant("token_place", np.array(1, np.int64))
+    before = nodes.add("CumSum", [ends, axis], exclusive=1)
+    least = nodes.add("Sub", [nodes.add("ReduceSum", [ends, tokens]), one])
+    own = nodes.add("Cast", [nodes.add("GreaterOrEqual", [before, least])], to=TensorProto.FLOAT)
+    mean = nodes.add("Div", [own, nodes.add("ReduceSum", [own, tokens])])
+    far = nodes.constant("very_negative", np.array(VERY_NEGATIVE, np.float32))
+    hidden = nodes.add("Mul", [nodes.add("Sub", [one, own]), far])
+    return nodes.add("Unsqueeze", [mean, tokens]), nodes.add("Unsqueeze", [hidden, tokens])
 
 
 def _judged(nodes: _Nodes, pooled: str, head: Head) -> str:

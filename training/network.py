@@ -1,5 +1,5 @@
 """The encoder in torch, with what is pooled from it: the mean of the middle and of the last layer,
-and some learned averages of the last.
+and some learned averages of the last. What was said before a text is attended to, never pooled.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from training.encoder import EPSILON, HEADS, INNER, WIDTH, layer_count
+from training.framing import END
 
 _FIRST_QUERY: Final = 0.02
 _HEAD_WIDTH: Final = WIDTH // HEADS
@@ -91,11 +92,21 @@ class Encoder(nn.Module):
             x = layer(x, hidden)
             if number == self.early_layer:
                 early = x
-        return pools(early, x, mask, self.queries)
+        return pools(early, x, mask & own(ids), self.queries)
+
+
+def own(ids: Tensor) -> Tensor:
+    """[texts, tokens] ids -> True for the text that is judged: from the last END but one on."""
+    ends = (ids == END).long()
+    before = ends.cumsum(1) - ends
+    return before >= (ends.sum(1, keepdim=True) - 1)
 
 
 def pools(early: Tensor, last: Tensor, mask: Tensor, queries: Tensor) -> Tensor:
-    """Mean of the early layer, mean of the last, and one weighted mean of the last per query."""
+    """Mean of the early layer, mean of the last, and one weighted mean of the last per query.
+
+    `mask` [texts, tokens] is True for what is pooled.
+    """
     present = mask.unsqueeze(-1).to(last.dtype)
     count = present.sum(1)
     scores = (last @ queries.to(last.dtype).T).float()

@@ -23,7 +23,7 @@ from guardproxy.classifiers.onnx import OnnxModel
 from training import finetune, stages
 from training.arrays import Floats
 from training.config import CATEGORIES, CONTEXT
-from training.framing import most_context
+from training.framing import longest_with_context, most_context
 from training.graph import INPUT, PROBABILITIES, build
 from training.prepare import FACTS_FILE, RELABELLED_SOURCE
 
@@ -93,7 +93,11 @@ def manifest(
     """What the manifest says, from what the stages wrote."""
     window = place.config.window
     chosen = _read(place.work / stages.THRESHOLDS)
-    form = {"template": CONTEXT.template, "max_tokens": most_context(window)}
+    form = {
+        "template": CONTEXT.template,
+        "max_tokens": most_context(window),
+        "max_text_tokens": longest_with_context(window),
+    }
     return {
         "name": name,
         "version": version,

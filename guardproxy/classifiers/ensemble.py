@@ -25,8 +25,8 @@ PII: Final = "pii"
 INLINE_CHARACTERS: Final = 1_000
 """Most text, of one call, that is prepared on the event loop itself: about 1 ms."""
 
-CONTEXT_CHARACTERS: Final = 2_000
-"""Conversation that is kept for a model that reads it: more than its window takes."""
+CONTEXT_CHARACTERS: Final = 600
+"""Conversation that is kept for a model that reads it: more than 64 tokens in most languages."""
 
 
 class Model(Protocol):

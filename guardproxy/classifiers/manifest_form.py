@@ -71,11 +71,13 @@ class ContextFormat(_Strict):
     """How a model trained on conversations gets the turns before a text.
 
     `template` holds `{context}` before `{text}`, each once. The newest `max_tokens` tokens of the
-    context are kept.
+    context are kept. A text of more than `max_text_tokens` is judged without: it stands for itself,
+    and a short one keeps to a single window.
     """
 
     template: str
     max_tokens: int = Field(ge=1)
+    max_text_tokens: int | None = Field(default=None, ge=1)
 
     @field_validator("template")
     @classmethod

@@ -60,10 +60,10 @@ class OnnxModel:
         Raises:
             ClassifierError: `stopped` said so, or the tokenizer failed.
         """
-        before, after = self._around(passage.context)
+        tokens = self._tokens(passage.text, stopped)
+        before, after = self._around(passage.context, len(tokens))
         shape = self.manifest.window
         room = shape.tokens - len(before) - len(after)
-        tokens = self._tokens(passage.text, stopped)
         overlap = min(shape.overlap, room // 2)
         return [before + tuple(window) + after for window in cut(tokens, room, overlap)]
 
@@ -81,10 +81,10 @@ class OnnxModel:
             feeds[self.manifest.inputs.types] = np.zeros_like(ids)
         return OnnxRun(self._session, self.manifest, feeds)
 
-    def _around(self, context: str) -> tuple[Window, Window]:
-        """What stands before and after the text in each of its windows."""
+    def _around(self, context: str, tokens: int) -> tuple[Window, Window]:
+        """What stands before and after a text of so many tokens in each of its windows."""
         frame, form = self._frame, self.manifest.context
-        if form is None or not context:
+        if form is None or not context or tokens > (form.max_text_tokens or tokens):
             return frame.before, frame.after
         # Unlike a text, the manifest may name special tokens: `</s>` parts what was said before
         # from the text so that no text can pretend to be the part that is judged.

@@ -44,9 +44,3 @@ class LabelledText:
     def direction(self) -> Direction:
         """Which guardrails decide about it: those for answers if an assistant said it."""
         return Direction.OUTPUT if self.role == Role.ASSISTANT else Direction.INPUT
-
-    @property
-    def conversation(self) -> tuple[TextPart, ...]:
-        """The turns before and the text, as `guard` would get them."""
-        role = Role.ASSISTANT if self.role == Role.ASSISTANT else Role.USER
-        return (*self.context, TextPart(role, self.text, f"messages[{len(self.context)}].content"))

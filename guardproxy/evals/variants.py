@@ -18,7 +18,7 @@ from guardproxy.evals.report import ContextFigures, PartialFigures
 from guardproxy.evals.resamples import Estimate, Resamples
 from guardproxy.evals.rows import LabelledText
 from guardproxy.evals.table import Guards, Table, flags, table
-from guardproxy.guard import passages_of
+from guardproxy.guard import context_of, passages_of
 from guardproxy.policy.decide import raise_thresholds
 
 SHARES: Final = (0.25, 0.5, 0.75, 1.0)
@@ -26,8 +26,10 @@ SHARES: Final = (0.25, 0.5, 0.75, 1.0)
 
 
 def passage(row: LabelledText, context_characters: int) -> Passage:
-    """The text with its conversation, cut as `guard` cuts it."""
-    return passages_of(row.conversation, context_characters)[-1]
+    """The text with its conversation, cut as `guard` cuts it; an assistant's too, as moderation
+    endpoints are asked.
+    """
+    return Passage(row.text, context_of(row.context, context_characters))
 
 
 def beginning(row: LabelledText, part: float) -> LabelledText:

@@ -135,7 +135,8 @@ def _passage(index: int, turns: Sequence[Message]) -> Passage:
     if not text and last.unreadable:
         message = "The last message holds nothing that a text classifier can read"
         raise InvalidBodyError([InvalidPlace(("input", index), message, "unreadable")])
-    return Passage(text, "\n".join(turn.line for turn in before))
+    # A system prompt is no turn: as on the way through the proxy (`guard.passages_of`).
+    return Passage(text, "\n".join(turn.line for turn in before if turn.role != "system"))
 
 
 def _question(model: str, passages: tuple[Passage, ...], unjudged: int = 0) -> Question:

@@ -35,6 +35,8 @@ OVERLAP_CHARACTERS = 160
 _CONTENT = re.compile(
     r"(?P<message>\w+\[\d+\](\.message)?)\.content(?P<place>\[\d+\].*)?", re.DOTALL
 )
+JOINED = ".."
+"""Stands in the path of what was joined, between the first and the last path."""
 BESIDE = ".*"
 """Ends the path of a text that stands beside what a part says, or in a part that nobody knows."""
 # A piece of something encoded: no word is as long.
@@ -255,4 +257,4 @@ def _length(run: Iterable[TextPart], characters: int) -> int:
 def _join(parts: Sequence[TextPart], text: str) -> TextPart:
     roles = {part.role for part in parts}
     role = parts[0].role if len(roles) == 1 else Role.UNKNOWN
-    return TextPart(role, text, f"{parts[0].path}..{parts[-1].path}")
+    return TextPart(role, text, f"{parts[0].path}{JOINED}{parts[-1].path}")

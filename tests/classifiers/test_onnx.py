@@ -161,6 +161,16 @@ def test_the_newest_context_stands_in_every_window(
         assert len(window) <= 32
 
 
+def test_a_text_longer_than_the_manifest_says_is_shown_no_context(folder: ModelFolder) -> None:
+    form = ContextFormat(template="{context}</s>{text}", max_tokens=5, max_text_tokens=3)
+    model = with_manifest(folder, context=form)
+    short, long = "one two three", "one two three four"
+    assert (model.count_tokens(short), model.count_tokens(long)) == (3, 4)
+
+    assert model.windows(Passage(long, "user: hi")) == model.windows(Passage(long))
+    assert model.windows(Passage(short, "user: hi")) != model.windows(Passage(short))
+
+
 def test_only_the_manifest_can_part_context_and_text(folder: ModelFolder) -> None:
     form = ContextFormat(template="{context}</s>{text}", max_tokens=5)
     model = with_manifest(folder, context=form, window=WindowShape(tokens=32, overlap=8))

@@ -24,10 +24,12 @@ def test_a_beginning_is_never_empty_and_keeps_its_labels(part: float, text: str)
 
 def test_a_passage_has_the_conversation_as_guard_writes_it() -> None:
     labelled = row("and then?", context=turns("hello", "good day"))
+    answer = row("and then?", context=turns("hello"), role="assistant")
 
     assert passage(labelled, 0) == Passage("and then?")
     assert passage(labelled, 999) == Passage("and then?", "user: hello\nassistant: good day\n")
     assert passage(labelled, 5).context == " day\n"
+    assert passage(answer, 999).context == "user: hello\n"
 
 
 def test_unfinished_text_is_blocked_at_its_own_thresholds() -> None:
@@ -103,7 +105,7 @@ def test_conversations_are_counted() -> None:
 
     assert talk.rows.tolist() == [0, 2, 3, 4]
     assert talk.alone[0] == Passage("continue")
-    assert talk.before[1] == Passage("well", "user: bad scene\n")
+    assert talk.before[1] == Passage("well")
     assert figures is not None
     assert figures.rows == 4
     assert figures.right.value == 0.5

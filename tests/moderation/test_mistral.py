@@ -53,13 +53,13 @@ def test_a_conversation_is_answered_as_documented() -> None:
 
 def test_the_last_message_is_judged_in_its_conversation() -> None:
     turns = [
-        {"role": "system", "content": "Be kind.\nBe brief."},
-        USER,
+        {"role": "system", "content": "Be kind."},
+        {"role": "user", "content": "hello\nthere"},
         {"role": "assistant", "content": "hi"},
     ]
     question = read_conversations({"model": NEW, "input": turns})
 
-    assert question.passages == (Passage("hi", "system: Be kind. Be brief.\nuser: hello"),)
+    assert question.passages == (Passage("hi", "user: hello there"),)
 
 
 def test_several_conversations_have_a_result_each() -> None:

@@ -71,7 +71,8 @@ def test_the_union_and_its_parts_settle_each_other(
 
 
 def test_a_conversation_reads_as_the_proxy_gives_it() -> None:
-    turns = [{"role": "user", "text": "a"}, {"role": "assistant", "text": "b"}]
+    said = {"system": "no turn", "user": "a", "assistant": "b"}
+    turns = [{"role": role, "text": text} for role, text in said.items()]
 
     assert row({"text": "t", "lang": "en", "labels": {}, "context": turns}, "f").context == (
         "user: a\nassistant: b\n"

@@ -30,7 +30,7 @@ from training.features import GraphRunner
 from training.framing import Framer
 from training.graph import Form, build
 from training.heads import HeadConfig
-from training.network import Encoder
+from training.network import Encoder, own
 from training.rows import Row, read_file, write_rows
 
 AUTHORED: Final = Path(__file__).parents[2] / "training" / "authored"
@@ -184,28 +184,52 @@ def test_features_that_were_kept_are_those_of_the_same_texts(
     assert not np.array_equal(others.pooled[0], first.pooled[0])
 
 
-def test_the_proxy_cuts_texts_as_they_were_trained_on(model: OnnxModel) -> None:
+@pytest.mark.parametrize("times", [1, 2, 9])
+def test_the_proxy_cuts_texts_as_they_were_trained_on(model: OnnxModel, times: int) -> None:
     framer = Framer(TOKENIZER, 32, 8)
-    context = "user: a</s>b\nassistant: c\n"
-    row = Row("Some long text about  a </s> river. " * 9, "en", "s", (), context=context)
+    text = "A text about  a </s> river. " * times
+    row = Row(text, "en", "s", (), context="user: a</s>b\nassistant: c\n")
+    alone = Row(text, "en", "s", ())
 
-    for each in (row, Row(row.text, "en", "s", ())):
+    for each in (row, alone):
         (windows,) = framer.windows([each])
         assert max(len(window) for window in windows) <= 32
         passage = Passage(each.text, each.context)
         assert [list(window) for window in model.windows(passage)] == windows
+    # Only a text that fits into one window beside it is shown what came before.
+    assert (framer.windows([row]) == framer.windows([alone])) is (times > 1)
 
 
-def test_the_graph_is_the_network(work: Path) -> None:
-    encoder = Encoder.load(work / WEIGHTS_FILE, attention_pools=2).eval()
-    tensors = {name: value.numpy() for name, value in encoder.state_dict().items()}
-    graph = build(tensors, Form(None), None).SerializeToString()
-    ids = [0, 41, 1158, 12, 2]
+IDS: Final = [0, 41, 1158, 12, 2]
+BEFORE: Final = [0, 58, 41, 2]
+"""A text, and what may stand in a window before it, as tokens."""
 
+
+@pytest.fixture(scope="module")
+def pretrained(work: Path) -> Encoder:
+    return Encoder.load(work / WEIGHTS_FILE, attention_pools=2).eval()
+
+
+def pooled(encoder: Encoder, ids: list[int]) -> np.ndarray:
     with torch.no_grad():
-        expected = encoder(torch.tensor([ids]), torch.ones(1, 5, dtype=torch.bool))[0].numpy()
+        result: np.ndarray = encoder(torch.tensor([ids]), torch.ones(1, len(ids)) > 0)[0].numpy()
+    return result
 
-    assert np.allclose(GraphRunner(graph).one(ids), expected, atol=1e-4)
+
+@pytest.mark.parametrize("ids", [IDS, [*BEFORE, *IDS[1:]]])
+def test_the_graph_is_the_network(pretrained: Encoder, ids: list[int]) -> None:
+    tensors = {name: value.numpy() for name, value in pretrained.state_dict().items()}
+    graph = build(tensors, Form(None), None).SerializeToString()
+
+    assert np.allclose(GraphRunner(graph).one(ids), pooled(pretrained, ids), atol=1e-4)
+
+
+def test_what_was_said_before_is_attended_to_but_not_pooled(pretrained: Encoder) -> None:
+    behind = pooled(pretrained, [*BEFORE, *IDS[1:]])
+    assert not np.allclose(behind, pooled(pretrained, IDS), atol=1e-2)
+
+    assert own(torch.tensor([[*BEFORE, *IDS[1:]]])).tolist() == [[False] * 4 + [True] * 4]
+    assert own(torch.tensor([IDS])).all()
 
 
 def test_a_student_comes_closer_to_its_teacher(
