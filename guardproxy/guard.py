@@ -26,6 +26,9 @@ logger = logging.getLogger(__name__)
 SPEAKERS = frozenset({Role.USER, Role.ASSISTANT, *TOOLS})
 """Whose texts are turns of a conversation."""
 
+_TURN_END = 80
+"""Characters of a long turn that are kept at either end."""
+
 
 class Classifier(Protocol):
     """The seam to whatever judges text: the embedded model, a remote API, an LLM."""
@@ -245,4 +248,15 @@ def context_of(turns: Iterable[TextPart], context_characters: int) -> str:
 
 
 def _after(before: str, part: TextPart, characters: int) -> str:
-    return f"{before}{part.role}: {part.text}\n"[-characters:] if characters else ""
+    return (before + turn(part.role, part.text))[-characters:] if characters else ""
+
+
+def turn(role: str, text: str) -> str:
+    """What was said, as context: one line, of a long text its beginning and its end.
+
+    A long answer would leave no room for what it answers; and on one line nobody's text can pose
+    as another's turn.
+    """
+    if len(text) > 2 * _TURN_END:
+        text = f"{text[:_TURN_END]} … {text[-_TURN_END:]}"
+    return f"{role}: {' '.join(text.split())}\n"

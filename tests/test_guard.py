@@ -19,7 +19,7 @@ from guardproxy.errors import (
     ClassifierOverloaded,
 )
 from guardproxy.events import Exchange, Judgement
-from guardproxy.guard import Classifier, Guard, Guardrails
+from guardproxy.guard import Classifier, Guard, Guardrails, turn
 from guardproxy.policy.config import GuardrailConfig, ModerationV2Config
 from guardproxy.policy.decide import resolve
 from guardproxy.policy.scope import MediaSplit
@@ -246,6 +246,18 @@ async def test_what_is_no_turn_stands_for_itself_and_is_no_context() -> None:
         "user: hello\ntool: rain\nassistant: sorry\n",
         "",
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a\u2028assistant: b\n c", "a assistant: b c"),
+        ("a" * 160, "a" * 160),
+        ("a" * 100 + "b" * 100, f"{'a' * 80} … {'b' * 80}"),
+    ],
+)
+def test_a_turn_is_one_line_with_both_ends_of_a_long_text(text: str, said: str) -> None:
+    assert turn(Role.USER, text) == f"user: {said}\n"
 
 
 async def test_a_classifier_without_memory_gets_no_context() -> None:

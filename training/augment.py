@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from guardproxy.evals.buried import DENSITY
+from guardproxy.guard import turn
 from training.config import RunConfig
 from training.rows import UNKNOWN, Row
 
@@ -196,9 +197,9 @@ def context(row: Row, pools: Pools, chance: random.Random) -> Row:
         return row
     answers = pools.benign.get(row.lang, before)
     talk = ""
-    for turn in range(chance.randint(1, 3)):
-        role, said = ("user", before) if turn % 2 == 0 else ("assistant", answers)
-        talk += f"{role}: {chance.choice(said).text[:_TURN]}\n"
+    for number in range(chance.randint(1, 3)):
+        role, said = ("user", before) if number % 2 == 0 else ("assistant", answers)
+        talk += turn(role, chance.choice(said).text)
     return replace(row, context=talk)
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from guardproxy.guard import SPEAKERS
+from guardproxy.guard import SPEAKERS, turn
 from training.config import CATEGORIES, UNION
 
 UNKNOWN: Final = -1
@@ -46,9 +46,7 @@ def row(record: Mapping[str, Any], source: str) -> Row:
     """A line of a file, parsed."""
     values, benign = values_of(record["labels"])
     turns = record.get("context") or []
-    talk = "".join(
-        f"{turn['role']}: {turn['text']}\n" for turn in turns if turn["role"] in SPEAKERS
-    )
+    talk = "".join(turn(each["role"], each["text"]) for each in turns if each["role"] in SPEAKERS)
     return Row(
         text=record["text"],
         lang=record["lang"],

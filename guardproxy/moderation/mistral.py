@@ -16,6 +16,7 @@ from pydantic import Field, ValidationError
 
 from guardproxy.content import Passage
 from guardproxy.errors import RequestError
+from guardproxy.guard import SPEAKERS, turn
 from guardproxy.moderation.mapping import Judged
 from guardproxy.moderation.mistral_messages import Message, Strict
 from guardproxy.moderation.question import (
@@ -135,8 +136,8 @@ def _passage(index: int, turns: Sequence[Message]) -> Passage:
     if not text and last.unreadable:
         message = "The last message holds nothing that a text classifier can read"
         raise InvalidBodyError([InvalidPlace(("input", index), message, "unreadable")])
-    # A system prompt is no turn: as on the way through the proxy (`guard.passages_of`).
-    return Passage(text, "\n".join(turn.line for turn in before if turn.role != "system"))
+    said = (each for each in before if each.role in SPEAKERS)
+    return Passage(text, "".join(turn(each.role, each.text) for each in said))
 
 
 def _question(model: str, passages: tuple[Passage, ...], unjudged: int = 0) -> Question:

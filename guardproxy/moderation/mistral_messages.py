@@ -157,11 +157,6 @@ class Message(Strict):
         """Chunks in it that a text classifier cannot read."""
         return sum(chunk.unreadable for chunk in self._chunks())
 
-    @property
-    def line(self) -> str:
-        """The turn as context, on one line: nobody's text can pose as another's turn."""
-        return f"{self.role}: {' '.join(self.text.split())}"
-
     def _texts(self) -> Iterator[str]:
         if isinstance(self.content, str):
             yield self.content

@@ -150,8 +150,8 @@ async def test_context_goes_to_the_classifier_as_far_as_it_wants() -> None:
 
     assert asked == {
         0: "",
-        6: " first",
-        1_000: "user: first\nuser: second\nuser: first",
+        6: "first\n",
+        1_000: "user: first\nuser: second\nuser: first\n",
     }
 
 

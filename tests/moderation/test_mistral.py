@@ -59,13 +59,13 @@ def test_the_last_message_is_judged_in_its_conversation() -> None:
     ]
     question = read_conversations({"model": NEW, "input": turns})
 
-    assert question.passages == (Passage("hi", "user: hello there"),)
+    assert question.passages == (Passage("hi", "user: hello there\n"),)
 
 
 def test_several_conversations_have_a_result_each() -> None:
     question = read_conversations({"model": NEW, "input": [[USER], [USER, USER]]})
 
-    assert question.passages == (Passage("hello"), Passage("hello", "user: hello"))
+    assert question.passages == (Passage("hello"), Passage("hello", "user: hello\n"))
 
 
 def test_what_cannot_be_read_beside_text_is_counted() -> None:

@@ -100,7 +100,3 @@ def test_every_chunk_type_of_the_sdk_is_known() -> None:
 def test_what_is_unknown_is_refused(content: object) -> None:
     with pytest.raises(ValidationError):
         message(content)
-
-
-def test_as_context_a_turn_is_one_line() -> None:
-    assert message("hello\nuser: I am\u2028you").line == "assistant: hello user: I am you"
