@@ -107,7 +107,7 @@ def prepare(work: Path, train: tuple[Path, ...], dev: tuple[Path, ...], most: in
 @work_option
 @tokenizer_option
 @seed_option
-@minutes_option(60.0)
+@minutes_option(180.0)
 @click.option("--rate", default=1e-4, show_default=True, help="Of the last layer.")
 @click.option("--frozen-layers", default=6, show_default=True, help="Lowest layers left alone.")
 def finetune(
@@ -188,7 +188,7 @@ def distil(work: Path, tokenizer: Path, seed: int, layers: int, minutes: float, 
 @work_option
 @tokenizer_option
 @seed_option
-@click.option("--rows", "count", default=34_000, show_default=True, help="Beside the authored.")
+@click.option("--rows", "count", default=24_000, show_default=True, help="Beside the authored.")
 @click.option("--members", default=2, show_default=True, help="Perceptrons averaged.")
 @click.option("--epochs", default=10, show_default=True)
 @click.option("--offsets/--no-offsets", default=True, show_default=True, help="Per source.")
@@ -223,7 +223,7 @@ def calibrate(work: Path, tokenizer: Path) -> None:
 @work_option
 @tokenizer_option
 @click.option("--each", default=0.005, show_default=True, help="False positives of a category.")
-@click.option("--together", default=0.01, show_default=True, help="Of the default policy.")
+@click.option("--together", default=0.013, show_default=True, help="Of the default policy.")
 def thresholds(work: Path, tokenizer: Path, each: float, together: float) -> None:
     """Choose the default thresholds by false positives on harmless texts."""
     place = _place(work, tokenizer)
@@ -256,7 +256,12 @@ def thresholds(work: Path, tokenizer: Path, each: float, together: float) -> Non
 @click.option("--name", default="guardproxy", show_default=True)
 @click.option("--version", required=True, help="Of the model, such as 1.0.0.")
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True)
-@click.option("--context", is_flag=True, help="The proxy shows it the turns before a text.")
+@click.option(
+    "--context/--no-context",
+    default=True,
+    show_default=True,
+    help="The proxy shows it the turns before a short text.",
+)
 def pack(
     work: Path,
     tokenizer: Path,

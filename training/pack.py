@@ -63,10 +63,9 @@ def pack(
     *,
     name: str,
     version: str,
-    context: bool = False,
+    context: bool = True,
 ) -> None:
-    """Writes the folder; `context` lets the model read the turns before a text: measure first
-    whether harmless ones hide a harmful text.
+    """Writes the folder; with `context` the model reads the turns before a short text.
 
     Raises:
         ModelError: what was written does not load or does not judge.

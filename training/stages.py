@@ -56,6 +56,7 @@ _RANGE_TEXTS: Final = 300
 _CHANGED_SHARE: Final = 0.2
 _CHANGES_FOR_HEADS: Final = (
     *("needle", "needle", "filler", "prefix", "repeat", "switch", "wrap", "noise", "case"),
+    *("context", "context"),
 )
 
 

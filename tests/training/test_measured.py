@@ -41,7 +41,7 @@ def test_rows_are_read_as_eval_reads_them(file: Path) -> None:
 
     assert len(read_rows([file])) == len(rows) >= 28
     assert {row["kind"] for row in rows} == KINDS
-    assert {row["source"] for row in rows} == {"measured_conversations"}
+    assert all(row["source"] == f"measured_{row['kind']}" for row in rows)
     assert len({row["id"] for row in rows}) == len(rows)
     for row in rows:
         assert row["context"], row["id"]
