@@ -36,6 +36,7 @@ PLOTS_FOLDER: Final = "plots"
 )
 @click.option("--partial", is_flag=True, help="also judge answers cut at 25, 50 and 75 %")
 @click.option("--buried", is_flag=True, help="also judge harmful texts among harmless ones")
+@click.option("--behind", is_flag=True, help="also judge texts behind turns about something else")
 @click.option(
     "--bootstrap",
     "resamples",
@@ -68,6 +69,7 @@ def evaluate_command(
     trained_on: Path | None,
     partial: bool,
     buried: bool,
+    behind: bool,
     resamples: int,
     seed: int,
     output: Path | None,
@@ -95,7 +97,13 @@ def evaluate_command(
     wanted = measured(data, sample=sample, bare=bare, scores=scores, **options)
     sources, named = _trained_on(wanted, trained_on)
     plan = Plan(
-        wanted.rows, sources, partial=partial, buried=buried, resamples=resamples, seed=seed
+        wanted.rows,
+        sources,
+        partial=partial,
+        buried=buried,
+        behind=behind,
+        resamples=resamples,
+        seed=seed,
     )
     report, table = judged(
         wanted,
@@ -157,6 +165,7 @@ def _command(files: Sequence[Path], plan: Plan, *, bare: bool, sample: int | Non
     words += ["--bare"] if bare else []
     words += ["--partial"] if plan.partial else []
     words += ["--buried"] if plan.buried else []
+    words += ["--behind"] if plan.behind else []
     return " ".join(words)
 
 

@@ -47,10 +47,10 @@ def bury(rows: Sequence[LabelledText], seed: int) -> Burial:
     chosen: list[int] = []
     buried, around = [], []
     for lang in sorted({row.lang for row in rows}):
-        pieces = sorted({row.text for row in rows if row.lang == lang and _is_piece(row)})
+        pieces = sorted({row.text for row in rows if row.lang == lang and is_harmless(row)})
         if len(pieces) < FEWEST_AROUND:
             continue
-        harmful = [i for i, row in enumerate(rows) if row.lang == lang and _can_be_buried(row)]
+        harmful = [i for i, row in enumerate(rows) if row.lang == lang and is_short_harm(row)]
         for index in sorted(chance.permutation(harmful).tolist()[:MOST]):
             before, after = _halves(pieces, DENSITY.get(lang, 1.0), chance)
             chosen.append(index)
@@ -59,12 +59,14 @@ def bury(rows: Sequence[LabelledText], seed: int) -> Burial:
     return Burial(np.array(chosen, dtype=np.intp), tuple(buried), tuple(around))
 
 
-def _is_piece(row: LabelledText) -> bool:
+def is_harmless(row: LabelledText) -> bool:
+    """Short, by itself, and vouched for."""
     vouched = row.labels.get(BENIGN, False) and not row.context
     return vouched and len(row.text) <= _PIECE_CHARACTERS
 
 
-def _can_be_buried(row: LabelledText) -> bool:
+def is_short_harm(row: LabelledText) -> bool:
+    """Short, by itself, and in a category of harm."""
     harmful = any(row.labels.get(category, False) for category in HARMS)
     return harmful and not row.context and len(row.text) <= _BURIED_CHARACTERS
 

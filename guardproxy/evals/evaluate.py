@@ -11,6 +11,7 @@ from typing import Final
 import numpy as np
 
 from guardproxy.content import Passage
+from guardproxy.evals.behind import Talks, found_behind, put_behind
 from guardproxy.evals.buried import Burial, bury, found_buried
 from guardproxy.evals.judge import score
 from guardproxy.evals.measure import section
@@ -44,14 +45,15 @@ class Plan:
     """What is measured, and how closely.
 
     `trained_on` are the sources the model has seen, None if nobody says. `partial` adds answers
-    that are cut, `buried` harmful texts among harmless ones. `resamples` and `seed` are the
-    bootstrap's.
+    that are cut, `buried` harmful texts among harmless ones, `behind` texts behind turns that have
+    nothing to do with them. `resamples` and `seed` are the bootstrap's.
     """
 
     rows: Sequence[LabelledText]
     trained_on: frozenset[str] | None = None
     partial: bool = False
     buried: bool = False
+    behind: bool = False
     resamples: int = 200
     seed: int = 0
 
@@ -103,14 +105,22 @@ class Asked:
     alone: tuple[Passage, ...]
     before: tuple[Passage, ...]
     burial: Burial
+    talks: Talks
+    context_characters: int
 
     @property
     def _parts(self) -> tuple[tuple[Passage, ...], ...]:
-        hidden, around = (
-            tuple(Passage(row.text) for row in rows)
-            for rows in (self.burial.buried, self.burial.around)
+        made = (
+            tuple(passage(row, self.context_characters) for row in rows)
+            for rows in (
+                self.burial.buried,
+                self.burial.around,
+                self.talks.harm,
+                self.talks.clean,
+                self.talks.after,
+            )
         )
-        return self.whole, self.cut, self.alone, self.before, hidden, around
+        return self.whole, self.cut, self.alone, self.before, *made
 
     @property
     def passages(self) -> tuple[Passage, ...]:
@@ -118,7 +128,7 @@ class Asked:
 
     def parts(self, scores: Floats) -> Sequence[Floats]:
         """Scores of `passages`, taken apart again: of `whole`, `cut`, `alone`, `before`, of the
-        buried texts, and of what is around them.
+        buried texts, of what is around them, and of the three kinds of talks.
         """
         sizes = [len(part) for part in self._parts]
         return np.split(scores, list(accumulate(sizes))[:-1])
@@ -139,6 +149,8 @@ def asked(plan: Plan, context_characters: int) -> Asked:
         alone=talk.alone,
         before=talk.before,
         burial=bury(plan.rows if plan.buried else (), plan.seed),
+        talks=put_behind(plan.rows if plan.behind else (), plan.seed),
+        context_characters=context_characters,
     )
 
 
@@ -149,7 +161,9 @@ async def evaluate(plan: Plan, policy: ActivePolicy, scoring: Scoring) -> tuple[
         ClassifierError: a text could not be judged.
     """
     wanted = asked(plan, scoring.classifier.context_characters)
-    whole, cut, alone, before, hidden, around = wanted.parts(await scoring(wanted.passages))
+    whole, cut, alone, before, hidden, around, harm, clean, after = wanted.parts(
+        await scoring(wanted.passages)
+    )
     covered = [c for c, column in zip(V2_CATEGORIES, whole.T, strict=True) if _judged(column)]
     default = default_guards(scoring.classifier.default_thresholds, covered)
     measured = Guards(evaluated(policy.input, covered), evaluated(policy.output, covered))
@@ -175,6 +189,9 @@ async def evaluate(plan: Plan, policy: ActivePolicy, scoring: Scoring) -> tuple[
             reads_context=scoring.classifier.context_characters > 0,
         ),
         buried=found_buried(seen, wanted.burial, buried=hidden, around=around, policy=measured),
+        behind=found_behind(
+            seen, wanted.talks, harm=harm, clean=clean, after=after, policy=measured
+        ),
     )
     return report, seen
 

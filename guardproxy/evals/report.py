@@ -131,6 +131,24 @@ class BuriedFigures:
 
 
 @dataclass(frozen=True, slots=True)
+class BehindFigures:
+    """Short texts behind turns that have nothing to do with them, of one language each.
+
+    `blocked_behind` is of those harmful texts that the policy blocks alone, behind harmless turns;
+    the shares of harmless texts are of all `harmless`, alone, behind harmless turns, and behind a
+    harmful one of a user's.
+    """
+
+    harmful: int
+    blocked_alone: Estimate
+    blocked_behind: Estimate
+    harmless: int
+    harmless_alone: Estimate
+    harmless_behind: Estimate
+    harmless_after_harm: Estimate
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """All figures. The first section is the headline: sources never trained on, if it is known
     which these are.
@@ -140,3 +158,4 @@ class Report:
     partial: Sequence[PartialFigures]
     context: ContextFigures | None
     buried: BuriedFigures | None = None
+    behind: BehindFigures | None = None

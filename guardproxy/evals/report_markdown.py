@@ -8,6 +8,7 @@ from typing import Final, TypeVar
 from guardproxy.evals.origin import DataFile, Origin
 from guardproxy.evals.report import (
     AtThreshold,
+    BehindFigures,
     BuriedFigures,
     CategoryFigures,
     ContextFigures,
@@ -58,6 +59,7 @@ def as_markdown(origin: Origin, report: Report, plots: Sequence[str] = ()) -> st
         *_partial(report.partial),
         *_context(report.context),
         *_buried(report.buried),
+        *_behind(report.behind),
         *([] if not plots else ["## Plots", *(f"![{plot}]({plot})" for plot in plots)]),
         *_origin(origin),
     ]
@@ -198,6 +200,20 @@ def _buried(figures: BuriedFigures | None) -> Iterable[str]:
         f"harmless text of its language. Alone the policy blocks {_percent(figures.blocked_alone)} "
         f"of them; of those it blocks {_percent(figures.blocked_buried)} there. Without them it "
         f"blocks {_percent(figures.around_blocked)} of the harmless texts."
+    )
+
+
+def _behind(figures: BehindFigures | None) -> Iterable[str]:
+    if figures is None:
+        return
+    yield "## Texts behind turns that have nothing to do with them"
+    yield (
+        f"{figures.harmful:,} short harmful texts: alone the policy blocks "
+        f"{_percent(figures.blocked_alone)} of them; of those it blocks "
+        f"{_percent(figures.blocked_behind)} behind two harmless turns. {figures.harmless:,} short "
+        f"harmless texts: it blocks {_percent(figures.harmless_alone)} of them alone, "
+        f"{_percent(figures.harmless_behind)} behind two harmless turns, "
+        f"{_percent(figures.harmless_after_harm)} behind a harmful one and a harmless answer."
     )
 
 

@@ -111,6 +111,7 @@ def test_a_policy_and_unfinished_answers_are_measured(data: Path, tmp_path: Path
             "monitor-only",
             "--partial",
             "--buried",
+            "--behind",
             "--json",
         )
     )
@@ -119,7 +120,8 @@ def test_a_policy_and_unfinished_answers_are_measured(data: Path, tmp_path: Path
     assert shown["sections"][0]["blocked_benign"]["value"] == 0
     assert shown["origin"]["policy"].startswith("monitor-only@")
     assert shown["buried"] is None, "nothing is blocked by this policy"
-    assert "--partial --buried" in shown["origin"]["command"]
+    assert shown["behind"] is None, "nothing is blocked by this policy"
+    assert "--partial --buried --behind" in shown["origin"]["command"]
 
 
 @pytest.mark.usefixtures("quick")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from guardproxy.evals.origin import DataFile, Origin
 from guardproxy.evals.report import (
     AtThreshold,
+    BehindFigures,
     BuriedFigures,
     CategoryFigures,
     ContextFigures,
@@ -39,7 +40,16 @@ SECTION = Section(
 PARTIAL = PartialFigures(0.25, 99, FIGURE, {}, FIGURE, 9, FIGURE, Estimate(0.5))
 CONTEXT = ContextFigures(54, False, FIGURE, FIGURE, 7, FIGURE, 0, NONE, NONE, 3, FIGURE)
 BURIED = BuriedFigures(60, Estimate(0.5), FIGURE, Estimate(0.05, 0.0, 0.1))
-REPORT = Report([SECTION], [PARTIAL], CONTEXT, BURIED)
+BEHIND = BehindFigures(
+    harmful=70,
+    blocked_alone=Estimate(0.6),
+    blocked_behind=Estimate(0.875),
+    harmless=80,
+    harmless_alone=Estimate(0.025),
+    harmless_behind=Estimate(0.0375),
+    harmless_after_harm=Estimate(0.0625),
+)
+REPORT = Report([SECTION], [PARTIAL], CONTEXT, BURIED, BEHIND)
 ORIGIN = Origin(
     command="guardproxy eval --data dev",
     date="2026-01-02",

@@ -85,6 +85,18 @@ async def test_answers_are_cut_where_it_is_asked_for() -> None:
     assert {"a ", "a ro", "a rose", "a rose 0"} <= texts
 
 
+async def test_texts_are_put_behind_turns_where_it_is_asked_for() -> None:
+    classifier = KeywordClassifier()
+    report, _ = await measured(Plan(ROWS, behind=True, resamples=0), classifier)
+
+    assert report.behind is not None
+    assert (report.behind.harmful, report.behind.blocked_alone.value) == (12, 1)
+    assert report.behind.blocked_behind.value == 1
+    assert report.behind.harmless_behind.value == report.behind.harmless_after_harm.value == 0
+    behind = [p for batch in classifier.asked for p in batch if p.context.startswith("user: ")]
+    assert len(behind) >= report.behind.harmful + 2 * report.behind.harmless
+
+
 async def test_harm_is_buried_where_it_is_asked_for() -> None:
     classifier = KeywordClassifier()
     report, _ = await measured(Plan(ROWS, buried=True, resamples=0), classifier)
@@ -110,13 +122,15 @@ async def test_a_judge_of_few_categories_is_measured_on_those() -> None:
 
 
 def test_what_is_asked_is_taken_apart_again() -> None:
-    wanted = asked(Plan(ROWS, partial=True), 100)
+    wanted = asked(Plan(ROWS, partial=True, behind=True), 100)
     numbers = np.arange(len(wanted.passages), dtype=np.float64)[:, None]
 
-    whole, cut, alone, before, hidden, around = wanted.parts(numbers)
+    whole, cut, alone, before, hidden, around, *behind = wanted.parts(numbers)
 
     sizes = [len(part) for part in (whole, cut, alone, before, hidden, around)]
     assert sizes == [25, 48, 1, 2, 0, 0]
+    made = (wanted.talks.harm, wanted.talks.clean, wanted.talks.after)
+    assert [len(part) for part in behind] == [len(rows) for rows in made] == [12, 12, 12]
     assert wanted.passages[int(before[0, 0])].text == "despair"
     assert wanted.passages[int(alone[0, 0])].context == ""
 
