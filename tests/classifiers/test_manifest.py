@@ -61,8 +61,10 @@ def test_the_embedded_folder_is_what_it_says(folder: ModelFolder) -> None:
     assert set(manifest.thresholds) >= set(V2_CATEGORIES)
     assert re.fullmatch("[0-9a-f]{64}", manifest.checksum)
     assert (manifest.window.tokens, manifest.window.overlap) == (128, 32)
-    # Its card says why: harmless turns before a harmful message hide it.
-    assert manifest.context is None
+    # A short text and what was said before it share one window, with three special tokens.
+    context = manifest.context
+    assert context is not None
+    assert context.max_text_tokens == 128 - 3 - context.max_tokens == 61
 
 
 @pytest.mark.parametrize(
