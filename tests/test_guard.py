@@ -19,7 +19,7 @@ from guardproxy.errors import (
     ClassifierOverloaded,
 )
 from guardproxy.events import Exchange, Judgement
-from guardproxy.guard import Classifier, Guard, Guardrails, turn
+from guardproxy.guard import Classifier, Guard, Guardrails, context_of, turn
 from guardproxy.policy.config import GuardrailConfig, ModerationV2Config
 from guardproxy.policy.decide import resolve
 from guardproxy.policy.scope import MediaSplit
@@ -246,6 +246,17 @@ async def test_what_is_no_turn_stands_for_itself_and_is_no_context() -> None:
         "user: hello\ntool: rain\nassistant: sorry\n",
         "",
     ]
+
+
+def test_a_system_prompt_is_no_turn() -> None:
+    said = [
+        TextPart(Role.SYSTEM, "be kind", "messages[0].content"),
+        TextPart(Role.USER, "hello", "messages[1].content"),
+    ]
+
+    assert context_of(said, 99) == "user: hello\n"
+    assert context_of(said, 3) == "lo\n"
+    assert context_of(said, 0) == ""
 
 
 @pytest.mark.parametrize(

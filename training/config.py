@@ -64,7 +64,7 @@ class RunConfig:
     window: int = 128
     batch_tokens: int = 2048
     round_rows: int = 3_000
-    minutes: float = 60.0
+    minutes: float = 180.0
     rate: float = 1e-4
     layer_decay: float = 0.9
     head_rate: float = 1e-3
