@@ -103,7 +103,7 @@ docs: $(VENV)/.dev
 eval: $(VENV)/.dev
 	@test -n "$(DATA)" || { echo 'make: give DATA="FOLDER ...", see docs/quality-measuring.md' >&2; exit 2; }
 	@mkdir -p build
-	$(BIN)/guardproxy eval $(addprefix --data ,$(DATA)) --partial --scores build/eval-scores.db \
+	$(BIN)/guardproxy eval $(addprefix --data ,$(DATA)) --partial --buried --behind --scores build/eval-scores.db \
 		$(if $(SAMPLE),--sample $(SAMPLE)) $(if $(TRAINED_ON),--trained-on $(TRAINED_ON)) \
 		$(if $(MODEL),--model $(MODEL)) --output build/eval --page docs/quality.md >/dev/null
 

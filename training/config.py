@@ -37,7 +37,7 @@ FORBIDDEN_FOLDERS: Final = ("train-nc", "train-unlicensed", "eval-only", "dev", 
 CONTEXT: Final = ContextFormat(template="{context}</s>{text}", max_tokens=64)
 """The conversation, newest 64 tokens, then the text: `</s>` cannot be spelt out by a text.
 
-Rows are framed so; the proxy does it for a model packed with `--context`. The shipped one is not.
+Rows are framed so where both fit into one window; the proxy does it for a model packed so.
 """
 
 

@@ -21,6 +21,7 @@ from training.arrays import Floats
 from training.encoder import EPSILON, HEADS, WIDTH, layer_count
 from training.framing import END
 from training.heads import Head
+from training.network import VERY_NEGATIVE
 from training.quantise import four_bit_rows, int8_matrix, smoothing_factors
 
 Weights: TypeAlias = Mapping[str, Floats]
@@ -29,7 +30,6 @@ Attribute: TypeAlias = int | float | Sequence[int]
 INPUT: Final = "input_ids"
 PROBABILITIES: Final = "probs"
 POOLED: Final = "pooled"
-VERY_NEGATIVE: Final = -1e4
 _MICROSOFT: Final = "com.microsoft"
 _OPSET: Final = 18
 

@@ -17,7 +17,8 @@ from training.framing import END
 
 _FIRST_QUERY: Final = 0.02
 _HEAD_WIDTH: Final = WIDTH // HEADS
-_VERY_NEGATIVE: Final = -1e4
+VERY_NEGATIVE: Final = -1e4
+"""Added before a softmax to what is not to be looked at."""
 
 
 class Layer(nn.Module):
@@ -86,7 +87,7 @@ class Encoder(nn.Module):
     def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
         """[texts, tokens] ids, mask True for tokens -> [texts, pooled width]."""
         x = self.norm(self.words(ids) + self.positions[: ids.shape[1]])
-        hidden = torch.zeros(mask.shape).masked_fill(~mask, _VERY_NEGATIVE)[:, None, None, :]
+        hidden = torch.zeros(mask.shape).masked_fill(~mask, VERY_NEGATIVE)[:, None, None, :]
         early = x
         for number, layer in enumerate(self.layers, 1):
             x = layer(x, hidden)

@@ -44,16 +44,17 @@ def put_behind(rows: Sequence[LabelledText], seed: int) -> Talks:
         here = [index for index, row in enumerate(rows) if row.lang == lang]
         bad = [index for index in here if is_short_harm(rows[index])]
         good = [index for index in here if is_harmless(rows[index])]
-        if len({rows[index].text for index in good}) < FEWEST_AROUND or not bad:
+        harms, texts = ([rows[index].text for index in some] for some in (bad, good))
+        if len(set(texts)) < FEWEST_AROUND or not bad:
             continue
         for index in sorted(chance.permutation(bad).tolist()[:MOST]):
             harmful.append(index)
-            harm.append(_behind(rows[index], _drawn(rows, good, chance), rows, good, chance))
+            harm.append(_behind(rows[index], texts, texts, chance))
         for index in sorted(chance.permutation(good).tolist()[:MOST]):
-            others = [other for other in good if rows[other].text != rows[index].text]
+            others = [text for text in texts if text != rows[index].text]
             harmless.append(index)
-            clean.append(_behind(rows[index], _drawn(rows, others, chance), rows, others, chance))
-            after.append(_behind(rows[index], _drawn(rows, bad, chance), rows, others, chance))
+            clean.append(_behind(rows[index], others, others, chance))
+            after.append(_behind(rows[index], harms, others, chance))
     return Talks(
         np.array(harmful, dtype=np.intp),
         np.array(harmless, dtype=np.intp),
@@ -64,21 +65,17 @@ def put_behind(rows: Sequence[LabelledText], seed: int) -> Talks:
 
 
 def _behind(
-    row: LabelledText,
-    asked: str,
-    rows: Sequence[LabelledText],
-    answers: Sequence[int],
-    chance: np.random.Generator,
+    row: LabelledText, asked: Sequence[str], answers: Sequence[str], chance: np.random.Generator
 ) -> LabelledText:
     turns = (
-        TextPart(Role.USER, asked, "messages[0].content"),
-        TextPart(Role.ASSISTANT, _drawn(rows, answers, chance), "messages[1].content"),
+        TextPart(Role.USER, _drawn(asked, chance), "messages[0].content"),
+        TextPart(Role.ASSISTANT, _drawn(answers, chance), "messages[1].content"),
     )
     return replace(row, context=turns)
 
 
-def _drawn(rows: Sequence[LabelledText], some: Sequence[int], chance: np.random.Generator) -> str:
-    return rows[some[int(chance.integers(len(some)))]].text
+def _drawn(texts: Sequence[str], chance: np.random.Generator) -> str:
+    return texts[int(chance.integers(len(texts)))]
 
 
 def found_behind(
