@@ -105,7 +105,8 @@ def thresholds(
         each: share of them that may reach a category's threshold.
         together: share of them that a policy which blocks on `blocking` may block.
         blocking: those categories; their thresholds rise until that holds, always the one next
-            that loses least recall, or if none does the one that most harmless texts reach.
+            that costs the harmonic mean of their recalls least, so that none pays for all others;
+            of equals the one that most harmless texts reach.
         harmful: scores of texts that are in a category, to know its recall.
     """
     ranked = {name: np.sort(benign[:, i])[::-1] for i, name in enumerate(CATEGORIES)}
@@ -115,10 +116,14 @@ def thresholds(
     def limit(name: str, count: int) -> float:
         return _above(float(ranked[name][count]))
 
+    def missed(name: str, count: int) -> float:
+        scores = harmful.get(name, np.zeros(0))
+        found = float((scores >= limit(name, count)).sum())
+        return (len(scores) + 0.5) / (found + 0.5)  # one over recall; half a text: never over 0
+
     def lost(name: str) -> tuple[float, int]:
-        count, scores = allowed[name], harmful.get(name, np.zeros(0))
-        before, after = ((scores >= limit(name, k)).sum() for k in (count, count - 1))
-        return (before - after) / max(1, len(scores)), -count
+        count = allowed[name]
+        return missed(name, count - 1) - missed(name, count), -count
 
     while _blocked(benign[:, places], [limit(n, allowed[n]) for n in blocking]) > together:
         candidates = [name for name in blocking if allowed[name]]

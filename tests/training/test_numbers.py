@@ -136,6 +136,25 @@ def test_thresholds_keep_false_positives_under_their_shares(each: int, together:
     assert found[DANGEROUS_AND_CRIMINAL] > 0
 
 
+def test_a_category_of_low_recall_is_spared() -> None:
+    benign = np.zeros((1000, len(CATEGORIES)), np.float32)
+    tops = [0.95, 0.94, 0.93, 0.92, 0.91]
+    benign[:5, CATEGORIES.index("sexual")] = tops
+    benign[5:10, CATEGORIES.index("criminal")] = tops
+    between = [0.905, 0.915, 0.925, 0.935]
+    harmful = {
+        "sexual": np.array([0.0] * 40 + between * 8 + [0.99] * 28),  # a step costs 8 of 60
+        "criminal": np.array(between * 10 + [0.99] * 60),  # 10 of 100
+    }
+
+    found = thresholds(
+        benign, each=0.005, together=0.006, blocking=("sexual", "criminal"), harmful=harmful
+    )
+
+    recalls = {name: (scores >= found[name]).mean() for name, scores in harmful.items()}
+    assert recalls == {"sexual": 0.6, "criminal": 0.6}
+
+
 def test_average_precision_of_a_perfect_order_is_one() -> None:
     assert average_precision(np.array([0.9, 0.8, 0.1]), np.array([1, 1, 0])) == 1
     assert average_precision(np.array([0.5, 0.5]), np.array([1, 0])) == 0.5
