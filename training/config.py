@@ -74,8 +74,8 @@ class RunConfig:
     source_weights: dict[str, float] = field(
         default_factory=lambda: {
             "authored_contrast": 10.0,
-            "authored_attacks": 5.0,
-            "authored_context": 8.0,
+            "authored_attacks": 8.0,
+            "authored_context": 12.0,
             "handwritten_seeds": 1.0,
             "authored": 2.5,
             "relabelled": 3.0,

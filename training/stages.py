@@ -20,11 +20,11 @@ from training.augment import CHANGES, Pools
 from training.averaging import averaged
 from training.calibration import (
     Calibration,
+    averaged_thresholds,
     calibrate,
     expected_error,
     partial_thresholds,
     reliability,
-    thresholds,
 )
 from training.config import CATEGORIES, RunConfig
 from training.features import GraphRunner, highest_per_text
@@ -46,7 +46,12 @@ CALIBRATION: Final = "calibration.npz"
 CALIBRATION_FACTS: Final = "calibration.json"
 THRESHOLDS: Final = "thresholds.json"
 
-HEAD_SOURCE_WEIGHTS: Final = {"authored": 0.35, "authored_contrast": 0.6, "relabelled": 0.35}
+HEAD_SOURCE_WEIGHTS: Final = {
+    "authored": 0.35,
+    "authored_contrast": 0.6,
+    "authored_context": 1.0,
+    "relabelled": 0.35,
+}
 """Less than in fine-tuning: a head sees every row that was written, and known sources need room."""
 
 OURS: Final = ("authored_", RELABELLED_SOURCE)
@@ -238,7 +243,9 @@ def choose_thresholds(
 
     Those of unfinished text come from `prefixes`, scores of the same texts cut short.
     """
-    found = thresholds(benign, each=each, together=together, blocking=blocking, harmful=harmful)
+    found = averaged_thresholds(
+        benign, each=each, together=together, blocking=blocking, harmful=harmful
+    )
     limits = np.array([found[name] for name in CATEGORIES])
     reached = (benign >= limits).mean(axis=0)
     facts = {
