@@ -197,7 +197,16 @@ def _expect_signals() -> None:
 
 
 class _Workers(Multiprocess):
-    """uvicorn's supervisor, but SIGHUP reloads the policy and restarts nobody."""
+    """uvicorn's supervisor, but SIGHUP reloads the policy and restarts nobody.
+
+    And a worker that ends while it is asked whether it lives is replaced at once: with the worker's
+    end of the pipe open here, too, its answer would be waited for as long as a worker may take.
+    """
+
+    def keep_subprocess_alive(self) -> None:
+        for process in self.processes:
+            process.child_conn.close()
+        super().keep_subprocess_alive()
 
     def handle_hup(self) -> None:
         for process in self.processes:

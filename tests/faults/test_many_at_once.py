@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import resource
 import signal
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -128,6 +129,20 @@ def test_a_worker_that_is_killed_is_replaced_and_others_serve_x4(api: ScriptedUp
         eventually(lambda: len(now := workers_of(running)) == 2 and killed not in now, "both")
         assert [post(url, ask()).status for _ in range(10)] == [200] * 10
         assert len(workers_of(running) & before) == 1
+
+
+def test_a_worker_that_is_killed_while_it_is_asked_whether_it_lives_is_replaced_x4(
+    api: ScriptedUpstream,
+) -> None:
+    with serving("--upstream", api.url, "--workers", "2") as running:
+        running.ready()
+        eventually(lambda: running.log.count("Started server process") == 2, "both workers")
+        killed = min(workers_of(running))
+        os.kill(killed, signal.SIGSTOP)
+        time.sleep(2)  # it is asked every half second, and now owes an answer
+        os.kill(killed, signal.SIGKILL)
+
+        eventually(lambda: running.log.count("Started server process") == 3, "a third worker")
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics"])
