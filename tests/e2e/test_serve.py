@@ -269,7 +269,8 @@ def test_two_workers_serve_reload_and_add_up_their_metrics_x28(
 
 
 def started(running: Running) -> list[str]:
-    eventually(lambda: running.log.count("Started server process") >= 2, "both workers")
+    # A worker that is still starting would read a new policy as its first, and reload nothing.
+    eventually(lambda: running.log.count("Application startup complete") >= 2, "both workers")
     return [m for line in running.lines() if "Started server" in (m := line["message"])]
 
 
