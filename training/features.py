@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-import onnxruntime  # type: ignore[import-untyped] # it ships no types
+import onnxruntime
 from rich.progress import track
 
 from training.arrays import Floats

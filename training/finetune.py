@@ -170,7 +170,7 @@ class FineTuning:
             self._weight,
             self._config.smoothing,
         )
-        loss.backward()  # type: ignore[no-untyped-call] # torch leaves it untyped
+        loss.backward()
         nn.utils.clip_grad_norm_([*self.encoder.parameters(), *self.head.parameters()], 1.0)
         self._optimiser.step()
         self._optimiser.zero_grad(set_to_none=True)

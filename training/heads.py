@@ -116,7 +116,7 @@ def _fit_one(examples: Examples, config: HeadConfig, seed: int) -> Head:
             logits = logits + offsets(drawn)
             penalty = config.offset_decay * offsets.table.square().sum()
         loss = masked_loss(logits, labels[drawn], positive_weight, weight, config.smoothing)
-        (loss + penalty).backward()  # type: ignore[no-untyped-call] # torch leaves it untyped
+        (loss + penalty).backward()
         optimiser.step()
         optimiser.zero_grad(set_to_none=True)
         schedule.step()

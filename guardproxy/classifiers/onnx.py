@@ -12,7 +12,7 @@ from typing import Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime  # type: ignore[import-untyped] # it ships no types
+import onnxruntime
 from tokenizers import Tokenizer
 
 from guardproxy.classifiers.labels import Row, read_labels

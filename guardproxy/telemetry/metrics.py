@@ -51,7 +51,7 @@ def _forget_ended_processes(folder: Path) -> None:
     """Take processes that are gone out of the gauges that add up living ones."""
     for pid in {int(file.stem.rpartition("_")[2]) for file in folder.glob("gauge_live*.db")}:
         if _is_gone(pid):
-            mark_process_dead(pid, str(folder))  # type: ignore[no-untyped-call] # theirs has no types
+            mark_process_dead(pid, str(folder))
 
 
 def _is_gone(pid: int) -> bool:
@@ -202,7 +202,7 @@ class Metrics:
     @classmethod
     def create(cls, *, version: str) -> Metrics:
         # A second series for each, of when it began: twice the page, and no use to Prometheus.
-        disable_created_metrics()  # type: ignore[no-untyped-call] # theirs has no types
+        disable_created_metrics()
         registry = CollectorRegistry(auto_describe=False)
         if MULTIPROCESS_VARIABLE not in os.environ:
             # CPU, memory, descriptors. Of one process only, so not with several.
@@ -229,5 +229,5 @@ class Metrics:
         self.flush()
         _forget_ended_processes(Path(folder))
         shared = CollectorRegistry()
-        MultiProcessCollector(shared, folder)  # type: ignore[no-untyped-call] # theirs has no types
+        MultiProcessCollector(shared, folder)
         return encode(shared), content_type

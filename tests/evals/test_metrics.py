@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from sklearn import metrics as theirs  # type: ignore[import-untyped] # it ships no types
-from sklearn.calibration import calibration_curve  # type: ignore[import-untyped] # as above
+from sklearn import metrics as theirs
+from sklearn.calibration import calibration_curve
 
 from guardproxy.evals import metrics as ours
 from guardproxy.evals.metrics import Bools, Floats
