@@ -11,7 +11,7 @@ import argparse
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from bench.faults import lifecycle, overload, slow
+from bench.faults import hung, lifecycle, overload, slow
 from bench.faults.report import machine, write
 
 
@@ -24,6 +24,7 @@ class Extent:
     slow: int = 300
     reloads: int = 200
     ends: int = 100
+    hung: int = 20
 
 
 SHORT = Extent(overload_seconds=8.0, deaf=50, slow=50, reloads=30, ends=3)
@@ -103,7 +104,24 @@ def of_ends(extent: Extent) -> str:
     )
 
 
+def of_hung(extent: Extent) -> str:
+    """Judgements behind runs that never end."""
+    found = hung.measure(extent.hung)
+
+    def waited(milliseconds: float | None) -> str:
+        return "not judged in time" if milliseconds is None else f"{milliseconds:.1f} ms"
+
+    return table(
+        f"| {found.runs} runs that hang on {hung.THREADS} threads | goal | measured |",
+        "| the next judgement, when they have been given up "
+        f"({found.seconds:g} s) | < 200 ms | {waited(found.after)} |",
+        "| the next judgement, which comes a quarter of that after them "
+        f"| < 200 ms | {waited(found.meanwhile)} |",
+    )
+
+
 SECTIONS: Mapping[str, Callable[[Extent], str]] = {
+    "hung": of_hung,
     "overload": of_overload,
     "memory": of_memory,
     "slowloris": of_slowloris,
