@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+import time
+from collections.abc import Callable
 from threading import Event
 from typing import TypeAlias
 
@@ -10,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from guardproxy.classifiers import scheduler as scheduler_module
+from guardproxy.classifiers import lanes
 from guardproxy.classifiers.scheduler import Job, Scheduler, run_here
 from guardproxy.errors import ClassifierError
 from tests.classifiers.runs import FakeRun, job
@@ -137,6 +140,63 @@ async def test_twenty_hung_runs_do_not_hold_up_the_next() -> None:
         never.set()
 
 
+async def test_nor_while_their_callers_still_wait_for_them() -> None:
+    """All at once, so that the next waits behind runs that have not even begun to hang."""
+    release = Event()
+    hung = [FakeRun(number, until=release, deaf=True) for number in range(20)]
+    async with Scheduler[object](2) as scheduler, asyncio.TaskGroup() as tasks:
+        waiting = tasks.create_task(
+            scheduler.run_all([job(str(number), run) for number, run in enumerate(hung)])
+        )
+        await asyncio.sleep(0)
+
+        assert await scheduler.run_all([job("21st", FakeRun("alive"))]) == ["alive"]
+        assert not waiting.done()
+        release.set()
+
+    assert waiting.result() == list(range(20))
+
+
+async def test_a_thread_lent_to_others_goes_when_a_run_that_was_late_ends() -> None:
+    release = Event()
+    late = FakeRun("late", until=release)
+    before = lanes_alive()
+    async with Scheduler[object](1) as scheduler, asyncio.TaskGroup() as tasks:
+        waiting = tasks.create_task(scheduler.run_all([job("late", late)]))
+        await eventually(late.started)
+        await scheduler.run_all([job("next", FakeRun())])
+        assert not waiting.done()
+        release.set()
+        await waiting
+        await asyncio.to_thread(wait_until, lambda: lanes_alive() == before + 1)
+
+        assert await scheduler.run_all([job("again", FakeRun("one is left"))]) == ["one is left"]
+
+
+def lanes_alive() -> int:
+    return sum(each.name == "guardproxy-classifier" for each in threading.enumerate())
+
+
+async def test_who_leaves_as_his_run_ends_takes_no_thread_with_him() -> None:
+    run = FakeRun()
+    async with Scheduler[object](1) as scheduler, asyncio.TaskGroup() as tasks:
+        leaver = tasks.create_task(scheduler.run_all([job("ends", run)]))
+        await asyncio.sleep(0)
+        # The loop is held meanwhile, so that it has not heard of it yet.
+        wait_until(lambda: bool(run.runs) and not scheduler._lanes._begun)
+        leaver.cancel()
+
+        assert await scheduler.run_all([job("next", FakeRun("alive"))]) == ["alive"]
+    assert not run.stopped.is_set()
+
+
+def wait_until(happened: Callable[[], bool]) -> None:
+    until = time.monotonic() + 10
+    while not happened():
+        assert time.monotonic() < until
+        time.sleep(0.001)
+
+
 async def deadline(scheduler: Scheduler[object], one: Job[object], seconds: float) -> None:
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(scheduler.run_all([one]), seconds)
@@ -145,7 +205,7 @@ async def deadline(scheduler: Scheduler[object], one: Job[object], seconds: floa
 async def test_too_many_hung_threads_refuse_until_one_returns(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(scheduler_module, "MOST_ABANDONED", 2)
+    monkeypatch.setattr(lanes, "MOST_LOST", 2)
     untils = [Event(), Event()]
     recorder = Recorder()
     async with Scheduler[object](1, observer=recorder) as scheduler:
@@ -165,7 +225,7 @@ async def test_too_many_hung_threads_refuse_until_one_returns(
 async def test_what_waits_behind_hung_threads_runs_when_one_returns(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(scheduler_module, "MOST_ABANDONED", 1)
+    monkeypatch.setattr(lanes, "MOST_LOST", 1)
     until = Event()
     hung, waiting = FakeRun(until=until, deaf=True), FakeRun("at last")
     async with Scheduler[object](1) as scheduler, asyncio.TaskGroup() as tasks:
@@ -244,7 +304,8 @@ async def test_an_observer_hears_of_runs_and_of_the_line() -> None:
         await scheduler.run_all([job("a", FakeRun(), 7), job("b", FakeRun(), 5)])
 
     assert recorder.runs == [7, 5]
-    assert recorder.depths == [1, 0, 0]
+    assert len(recorder.depths) == 3
+    assert recorder.depths[-1] == 0
 
 
 def test_a_run_on_the_spot_fails_as_a_scheduled_one() -> None:
@@ -310,10 +371,10 @@ async def test_a_newcomer_s_wait_is_what_goes_before_him_at_the_pace_of_late() -
         assert scheduler.expected_wait == 0
         until = Event()
         busy = [FakeRun(until=until), FakeRun(until=until)]
-        scheduler._pace.ran(2.0, 1_000)
+        scheduler._pace.ran(0.04, 20)
         async with asyncio.TaskGroup() as tasks:
             for number, run in enumerate(busy):
-                tasks.create_task(scheduler.run_all([job(f"busy {number}", run)]))
+                tasks.create_task(scheduler.run_all([job(f"busy {number}", run, 1_000)]))
                 await eventually(run.started)
             assert scheduler.expected_wait == 0
             tasks.create_task(scheduler.run_all([job("short", FakeRun(), 1)]))
