@@ -43,6 +43,7 @@ from guardproxy.policy.taxonomy import V2_CATEGORIES
 from guardproxy.proxy.budget import ByteBudget
 from guardproxy.proxy.relay import StreamPlan, StreamRelay
 from guardproxy.proxy.trail import Trail
+from guardproxy.proxy.turnstile import Turnstile
 from guardproxy.stream_guard import Question, StreamGuard
 from guardproxy.verdict import Direction, StreamMode, Verdict
 
@@ -150,6 +151,7 @@ class Rooms:
                 sender=cast("Any", Sink()),
                 plan=StreamPlan(StreamMode.HOLD, config.limits, 60, 200, []),
                 account=account,
+                turnstile=Turnstile(),
                 trail=Trail("bench", 0.0),
             )
             if await relay.run() is not None:

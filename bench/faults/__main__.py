@@ -43,6 +43,8 @@ def of_overload(extent: Extent) -> str:
         f"| capacity, answers a second | | {found.capacity:.0f} |",
         f"| asked, a second | 3 x | {found.asked:.0f} |",
         f"| served, of the capacity | >= 90 % | {found.share:.0%} |",
+        f"| cores that callers took | | {found.callers_meanwhile:.2f} (for the capacity: "
+        f"{found.callers_before:.2f}) |",
         f"| by status | 200 and 503 only | {by_status} |",
         f"| 503 within 50 ms | all | {found.refused_in_50_ms:.0%} (p50 {found.refused_p50:.0f} ms, "
         f"p99 {found.refused_p99:.0f} ms) |",
@@ -113,10 +115,10 @@ def of_hung(extent: Extent) -> str:
 
     return table(
         f"| {found.runs} runs that hang on {hung.THREADS} threads | goal | measured |",
-        "| the next judgement, when they have been given up "
-        f"({found.seconds:g} s) | < 200 ms | {waited(found.after)} |",
-        "| the next judgement, which comes a quarter of that after them "
-        f"| < 200 ms | {waited(found.meanwhile)} |",
+        f"| the next judgement, asked for with them | < 200 ms | {waited(found.at_once)} |",
+        f"| asked for {found.seconds / 4:g} s later | < 200 ms | {waited(found.meanwhile)} |",
+        f"| asked for when they have been given up, after {found.seconds:g} s "
+        f"| < 200 ms | {waited(found.after)} |",
     )
 
 

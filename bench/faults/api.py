@@ -59,6 +59,8 @@ async def _stream(writer: asyncio.StreamWriter, deltas: int | None) -> None:
         while True:
             writer.write(event)
             await writer.drain()
+            # Draining waits only while the buffer is full; others are to have their turn.
+            await asyncio.sleep(0)
     for _ in range(deltas):
         writer.write(_delta(f"{sentence(1)} "))
         await writer.drain()

@@ -22,18 +22,20 @@ class Hung:
 
     runs: int
     seconds: float
-    after: float | None
+    at_once: float | None
     meanwhile: float | None
+    after: float | None
 
 
 def measure(runs: int) -> Hung:
-    """So many runs that cannot be stopped; the next comes once they are given up, or with them."""
+    """So many runs that cannot be stopped; the next comes with them, soon, or later."""
     seconds = Settings.model_fields["classifier_timeout"].default
     return Hung(
         runs=runs,
         seconds=seconds,
-        after=asyncio.run(_next(runs, seconds, pause=1.5 * seconds)),
+        at_once=asyncio.run(_next(runs, seconds, pause=0)),
         meanwhile=asyncio.run(_next(runs, seconds, pause=0.25 * seconds)),
+        after=asyncio.run(_next(runs, seconds, pause=1.5 * seconds)),
     )
 
 

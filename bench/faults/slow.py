@@ -25,6 +25,7 @@ _IDLE = 10
 """Seconds of GUARDPROXY_IDLE_TIMEOUT here; the default is 60."""
 _EVERY = 2.0
 """Seconds between two bytes of somebody slow."""
+_DIRECT = "the same, of the upstream itself"
 _LEGITIMATE = 20.0
 """Requests a second of the others, of which all have been asked before."""
 
@@ -169,7 +170,7 @@ async def _beside(
 
 
 def slowloris(clients: int = 300, seconds: float = 14.0) -> list[Slowloris]:
-    """No slow ones, then each form by itself, on a process of its own."""
+    """No slow ones, then each form by itself, on a process of its own; the last without a proxy."""
     body = question()
     head, _, _ = body.partition(b"\r\n\r\n")
     stream = question("long", stream=True)
@@ -178,18 +179,14 @@ def slowloris(clients: int = 300, seconds: float = 14.0) -> list[Slowloris]:
         ("head, a byte every 2 s", clients, head[:20], head[20:], False),
         ("body, a byte every 2 s", clients, body[:-100], body[-100:], False),
         ("reading, a byte every 2 s", clients, stream, b"", True),
+        (_DIRECT, clients, stream, b"", True),
     ]
     found = []
     for form, number, begin, rest, reads in forms:
         with api() as upstream, _open_proxy(upstream) as proxy:
-            found.append(
-                asyncio.run(
-                    _beside(
-                        ready(proxy), form, number, seconds,
-                        partial(_slow, proxy.url, begin, rest, reads=reads),
-                    )
-                )
-            )  # fmt: skip
+            url = ready(proxy) if form != _DIRECT else upstream.removesuffix("/v1")
+            slow = partial(_slow, url, begin, rest, reads=reads)
+            found.append(asyncio.run(_beside(url, form, number, seconds, slow)))
     return found
 
 

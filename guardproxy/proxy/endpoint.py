@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from urllib.parse import unquote_plus
 
@@ -32,6 +32,7 @@ from guardproxy.proxy.presence import while_present
 from guardproxy.proxy.relay import StreamPlan, StreamRelay
 from guardproxy.proxy.responses import Reply, Sender
 from guardproxy.proxy.trail import Trail, trail_of
+from guardproxy.proxy.turnstile import Turnstile
 from guardproxy.proxy.upstream import Upstream, UpstreamAnswer
 from guardproxy.stream_guard import Question, StreamGuard
 from guardproxy.verdict import Direction, Verdict
@@ -53,6 +54,7 @@ class Services:
     default_thresholds: Mapping[str, float]
     upstream_key: str | None = None
     forward_guardrails: bool = False
+    turnstile: Turnstile = field(default_factory=Turnstile)
 
 
 class GuardedEndpoint:
@@ -284,6 +286,7 @@ class GuardedExchange:
                 answer.for_client,
             ),
             account=account,
+            turnstile=self._services.turnstile,
             trail=self.trail,
             exempt=self._exempt,
         )

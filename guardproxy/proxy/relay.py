@@ -20,6 +20,7 @@ from guardproxy.proxy.echoes import is_echo
 from guardproxy.proxy.headers import Headers
 from guardproxy.proxy.responses import Sender
 from guardproxy.proxy.trail import Trail
+from guardproxy.proxy.turnstile import Turnstile
 from guardproxy.proxy.upstream import UpstreamAnswer
 from guardproxy.sse import ServerSentEvent
 from guardproxy.stream_guard import HeldEvent, Question, StreamGuard
@@ -59,6 +60,7 @@ class StreamRelay:
         sender: the way to the caller.
         plan: see `StreamPlan`.
         account: pays for what is held.
+        turnstile: says when to read on, so that all streams leave others their turn.
         trail: learns how it ended.
         exempt: texts of the request that the policy exempts; see `is_echo`.
     """
@@ -73,6 +75,7 @@ class StreamRelay:
         sender: Sender,
         plan: StreamPlan,
         account: ByteAccount,
+        turnstile: Turnstile,
         trail: Trail,
         exempt: Collection[str] = (),
     ) -> None:
@@ -83,6 +86,7 @@ class StreamRelay:
         self._sender = sender
         self._plan = plan
         self._account = account
+        self._turnstile = turnstile
         self._trail = trail
         self._exempt = exempt
         self._finished: set[int] = set()
@@ -165,6 +169,9 @@ class StreamRelay:
     async def _read_all(self) -> None:
         decoder = self._reader.decoder()
         async for chunk in self._answer.chunks():
+            # What the network already holds arrives without a pause; the judge needs its turn, and
+            # so do all others.
+            await self._turnstile.passage(len(chunk))
             for event in decoder.feed(chunk):
                 if self._hold(event):
                     return
@@ -202,9 +209,6 @@ class StreamRelay:
             self._pressing.set()
             await self._settled.wait()
             self._pressing.clear()
-        else:
-            # What the network already holds arrives without a pause; the judge needs its turn.
-            await asyncio.sleep(0)
 
     async def _release(self) -> None:
         if released := self._guard.release():

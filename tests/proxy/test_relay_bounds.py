@@ -16,6 +16,7 @@ from guardproxy.proxy.budget import ByteBudget
 from guardproxy.proxy.relay import StreamPlan, StreamRelay
 from guardproxy.proxy.responses import Sender
 from guardproxy.proxy.trail import Trail
+from guardproxy.proxy.turnstile import Turnstile
 from guardproxy.proxy.upstream import UpstreamAnswer
 from guardproxy.stream_guard import Question, StreamGuard
 from guardproxy.verdict import StreamMode, Verdict
@@ -69,6 +70,7 @@ async def test_at_hold_bytes_reading_goes_on_and_above_it_waits_for_the_judge(
             sender=Sender(send, trail),
             plan=StreamPlan(StreamMode.HOLD, limits, 60.0, 200, []),
             account=account,
+            turnstile=Turnstile(),
             trail=trail,
         )
         async with asyncio.TaskGroup() as tasks:
@@ -118,6 +120,7 @@ async def test_a_live_stream_takes_no_rest_between_judgements(
             sender=Sender(send, trail),
             plan=StreamPlan(StreamMode.LIVE, limits, 60.0, 200, []),
             account=account,
+            turnstile=Turnstile(),
             trail=trail,
         )
         async with asyncio.timeout(PATIENCE):
