@@ -30,7 +30,7 @@ TURNS: Final = 20
 CONVERSATIONS: Final = 5
 
 WORKER_WORDS: Final = 150
-WORKER_CONNECTIONS: Final = 16
+WORKER_CONNECTIONS: Final = 8
 """Enough that nobody waits for work, few enough that nobody is refused."""
 
 
