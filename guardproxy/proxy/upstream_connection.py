@@ -9,6 +9,8 @@ that they cannot become the next caller's answer.
 from __future__ import annotations
 
 import asyncio
+import select
+import sys
 from collections.abc import Callable
 
 import httptools
@@ -143,6 +145,16 @@ class UpstreamConnection(asyncio.BufferedProtocol):
     def is_open(self) -> bool:
         """Nobody has ended it, as far as is known."""
         return not self._closed
+
+    @property
+    def has_news(self) -> bool:
+        """Something has come that the event loop has not read yet; of one that is idle, its end."""
+        ours = self._transport.get_extra_info("socket")
+        if sys.platform == "win32":  # pragma: no cover - where select takes any number
+            return bool(select.select([ours], [], [], 0)[0])
+        arrived = select.poll()
+        arrived.register(ours, select.POLLIN)
+        return bool(arrived.poll(0))
 
     @property
     def is_untouched(self) -> bool:

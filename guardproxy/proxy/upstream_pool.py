@@ -87,8 +87,12 @@ class UpstreamPool:
         """The one that was used last, so that those too many grow old."""
         while self._idle:
             _, connection = self._idle.pop()
-            if connection.is_open:
+            if not connection.is_open:
+                continue
+            # A busy loop hears of an end late, and what is sent after it cannot be sent again.
+            if not connection.has_news:
                 return connection
+            connection.close()
         return None
 
     def _left(self, connection: UpstreamConnection) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -76,6 +77,28 @@ async def test_a_connection_that_ended_while_idle_is_not_used(api: ScriptedUpstr
         assert await fetch(pool) == b"answer"
         (_, connection) = pool._idle[0]
         await until(lambda: not connection.is_open)
+        assert await fetch(pool) == b"answer"
+
+    assert api.connections == 2
+
+
+async def test_nor_is_one_whose_end_the_loop_has_not_heard_of(api: ScriptedUpstream) -> None:
+    """A busy loop hears of it later than it happened; a POST sent there would be lost."""
+    ended = threading.Event()
+
+    def script(_: RawRequest, wire: Wire) -> None:
+        wire.answer(b"answer")
+        if api.connections == 1:
+            held.wait(10)
+            wire.close()
+            ended.set()
+
+    held = threading.Event()
+    api.says(script)
+    async with pooled(api.url) as pool:
+        assert await fetch(pool) == b"answer"
+        held.set()
+        assert ended.wait(10)  # the loop is held: it cannot hear of it
         assert await fetch(pool) == b"answer"
 
     assert api.connections == 2
