@@ -7,7 +7,7 @@ manifest      a model folder, read, its files held against what it says
 onnx          graph and tokenizer: text -> windows -> rows; the only one who knows onnxruntime
 windows       cutting long texts, pure
 waiting_line  whose turn it is, pure
-lanes         threads that can be given up
+lanes         a waiting line and threads that take from it, and can be given up
 scheduler     runs on lanes for many callers
 windowed      OnnxClassifier: passages -> windows -> scheduled runs -> highest scores
 recognizers   personal data with check digits, pure

@@ -220,8 +220,9 @@ class Scheduler(Generic[R]):
             self._pace.ran(outcome.seconds, flight.job.cost)
             self._observer.ran(outcome.seconds, flight.job.cost)
         # Else its last caller left while the news of its end was under way.
-        self._lent = 0
-        self._lanes.want(self._threads)
+        if self._lent:
+            self._lent = 0
+            self._lanes.want(self._threads)
         self._observer.queued(len(self._lanes))
 
     def _settle(self, flight: _Flight[R], outcome: Returned[R] | Failed) -> None:

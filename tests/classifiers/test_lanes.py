@@ -8,7 +8,9 @@ from contextlib import contextmanager
 from queue import SimpleQueue
 
 from guardproxy.classifiers.lanes import Failed, Lanes, attempt
+from guardproxy.classifiers.waiting_line import Place
 from tests.classifiers.runs import FakeRun
+from tests.servers import eventually
 
 done: SimpleQueue[object] = SimpleQueue()
 
@@ -28,12 +30,22 @@ def ended() -> object:
     return done.get(timeout=5)
 
 
+def begun(each: Lanes[FakeRun], run: FakeRun) -> Place[FakeRun]:
+    """The place of a run that a thread is at."""
+    place = each.join(run, 0.0, 1)
+    assert run.started.wait(5)
+    return place
+
+
+def alive(each: Lanes[FakeRun]) -> int:
+    """Threads that have not gone, lost ones as well."""
+    return len(each._threads)
+
+
 def test_one_thread_takes_what_is_due_first() -> None:
     begin = threading.Event()
     with lanes(1) as each:
-        busy = FakeRun("busy", until=begin)
-        each.join(busy, 0.0, 1)
-        assert busy.started.wait(5)
+        begun(each, FakeRun("busy", until=begin))
         each.join(FakeRun("late"), 2.0, 1)
         each.join(FakeRun("early"), 1.0, 1)
         assert (len(each), each.cost_before(1.5)) == (2, 1)
@@ -45,39 +57,33 @@ def test_one_thread_takes_what_is_due_first() -> None:
 def test_what_has_left_the_line_is_not_taken() -> None:
     begin = threading.Event()
     with lanes(1) as each:
-        busy = FakeRun("busy", until=begin)
-        begun = each.join(busy, 0.0, 1)
-        assert busy.started.wait(5)
+        busy = begun(each, FakeRun("busy", until=begin))
         left = each.join(FakeRun("left"), 1.0, 1)
         each.join(FakeRun("stays"), 2.0, 1)
 
         assert not each.leave(left)
         begin.set()
         assert [ended(), ended()] == ["busy", "stays"]
-        assert not each.leave(begun)
+        assert not each.leave(busy)
         assert each.threads == 1
 
 
 def test_a_lost_thread_is_replaced_and_one_goes_when_it_comes_back() -> None:
     begin = threading.Event()
     with lanes(1) as each:
-        hung = FakeRun("hung", until=begin, deaf=True)
-        begun = each.join(hung, 0.0, 1)
-        assert hung.started.wait(5)
-
-        assert each.leave(begun)
+        assert each.leave(begun(each, FakeRun("hung", until=begin, deaf=True)))
+        assert alive(each) == 2
         each.join(FakeRun("next"), 1.0, 1)
         assert ended() == "next"
         begin.set()
         assert ended() == "hung"
+        eventually(lambda: alive(each) == 1)
 
 
 def test_who_is_late_is_lost_once() -> None:
     begin = threading.Event()
     with lanes(1) as each:
-        late = FakeRun("late", until=begin)
-        each.join(late, 0.0, 1)
-        assert late.started.wait(5)
+        begun(each, FakeRun("late", until=begin))
 
         assert each.lose_late(lambda _: 60.0) == 0
         assert each.lose_late(lambda _: 0.0) == 1
@@ -90,7 +96,9 @@ def test_who_is_late_is_lost_once() -> None:
 
 def test_fewer_are_left_when_fewer_are_wanted() -> None:
     with lanes(3) as each:
+        assert alive(each) == 3
         each.want(1)
+        eventually(lambda: alive(each) == 1)
         each.join(FakeRun("one"), 0.0, 1)
 
         assert ended() == "one"
