@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,6 +85,15 @@ class Running:
 @contextmanager
 def serving(*arguments: str, **environment: str) -> Iterator[Running]:
     """Runs `guardproxy serve --port 0` with these arguments and `GUARDPROXY_*` variables."""
+    with serving_from(ROOT, arguments, environment) as running:
+        yield running
+
+
+@contextmanager
+def serving_from(
+    checkout: Path, arguments: Sequence[str], environment: Mapping[str, str]
+) -> Iterator[Running]:
+    """The same of another checkout, with this interpreter's packages."""
     with tempfile.TemporaryDirectory() as folder:
         said, logged = Path(folder, "said"), Path(folder, "logged")
         with said.open("wb") as out, logged.open("wb") as err:
@@ -94,7 +103,7 @@ def serving(*arguments: str, **environment: str) -> Iterator[Running]:
                 stderr=err,
                 stdin=subprocess.DEVNULL,
                 env=_environment(environment),
-                cwd=ROOT,
+                cwd=checkout,
                 start_new_session=True,  # so that its workers end with it
             )
         try:
