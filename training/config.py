@@ -78,6 +78,7 @@ class RunConfig:
             "authored_contrast": 10.0,
             "authored_attacks": 8.0,
             "authored_context": 12.0,
+            "authored_posts": 5.0,
             "handwritten_seeds": 1.0,
             "authored": 2.5,
             "relabelled": 3.0,
