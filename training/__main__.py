@@ -226,7 +226,7 @@ def head(
     """Fit the head on cached features; shows average precision on sources never trained on."""
     place = _place(work, tokenizer, seed)
     rows = stages.head_rows(place, read_file(work / preparing.TRAIN_FILE), count)
-    train = stages.examples(place, rows, stages.features(place, rows, "train", most_windows=1))
+    train = stages.examples(place, rows, stages.features(place, rows, "train", to_learn=True))
     measured: dict[str, tuple[stages.Features, list[Row]]] = {}
     for name, file in (("apart", preparing.APART_FILE), ("known", preparing.KNOWN_FILE)):
         some = read_file(work / file)

@@ -45,7 +45,7 @@ _MOST_POSITIVE_WEIGHT: Final = 4.0
 _SMOOTH: Final = 0.98
 _DROPOUT: Final = 0.1
 _OTHER_WINDOW: Final = 0.3
-"""How often a long text is shown in another window than its first."""
+"""How often a long text is shown in another window than its first, which mostly says what it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,13 +77,16 @@ class Draws:
             augmented(self._rows[i], self._pools, self._config, chance) for i in picked.tolist()
         ]
         cut = self._framer.windows(rows)
-        shown = [
-            chance.choice(windows) if chance.random() < _OTHER_WINDOW else windows[0]
-            for windows in cut
-        ]
+        shown = [_shown(*each, chance) for each in zip(rows, cut, strict=True)]
         result = list(_bucketed(shown, rows, self._config.batch_tokens, chance))
         chance.shuffle(result)
         return result
+
+
+def _shown(row: Row, windows: Sequence[Sequence[int]], chance: random.Random) -> Sequence[int]:
+    """Of a harmless text any window, since all are harmless; of another the first mostly."""
+    any_window = row.benign == 1 or chance.random() < _OTHER_WINDOW
+    return chance.choice(windows) if any_window else windows[0]
 
 
 def _bucketed(

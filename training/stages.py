@@ -58,6 +58,8 @@ OURS: Final = ("authored_", RELABELLED_SOURCE)
 """Sources whose texts or labels were written for this project."""
 
 _RANGE_TEXTS: Final = 300
+_MOST_WINDOWS: Final = 6
+"""Of a text."""
 _CHANGED_SHARE: Final = 0.2
 _CHANGES_FOR_HEADS: Final = (
     *("needle", "needle", "filler", "prefix", "repeat", "switch", "wrap", "noise", "case"),
@@ -121,13 +123,17 @@ def joined(one: Features, other: Features) -> Features:
     return Features(np.concatenate([one.pooled, other.pooled]), [*one.counts, *other.counts])
 
 
-def features(place: Place, rows: Sequence[Row], name: str, *, most_windows: int = 6) -> Features:
+def features(place: Place, rows: Sequence[Row], name: str, *, to_learn: bool = False) -> Features:
     """Features of rows, kept in a file so that a stage that is run again has them at once.
 
-    They are those of the same windows through the same graph: others are made anew.
+    They are those of the same windows through the same graph: others are made anew. `to_learn`
+    from them, only windows that show what the labels say: the first, and all of a harmless text.
     """
     file = place.work / f"features-{name}.npz"
-    cut = [windows[:most_windows] for windows in place.framer().windows(rows)]
+    cut = [
+        windows[: 1 if to_learn and row.benign != 1 else _MOST_WINDOWS]
+        for row, windows in zip(rows, place.framer().windows(rows), strict=True)
+    ]
     graph = place.work / ENCODER_GRAPH
     origin = hashlib.sha256(graph.read_bytes() + json.dumps(cut).encode()).hexdigest()
     if not (file.exists() and _origin(file) == origin):
@@ -167,13 +173,13 @@ def head_rows(place: Place, rows: Sequence[Row], count: int) -> list[Row]:
 
 
 def examples(place: Place, rows: Sequence[Row], pooled: Features) -> Examples:
-    """The first window of each row; rows written for this project weigh less than before."""
-    first = np.cumsum([0, *pooled.counts[:-1]])
+    """Each window of each row; rows written for this project weigh less than before."""
+    shares = weights(rows, replace(place.config, source_weights=HEAD_SOURCE_WEIGHTS))
     return Examples(
-        pooled.pooled[first],
-        labels_of(rows),
-        weights(rows, replace(place.config, source_weights=HEAD_SOURCE_WEIGHTS)),
-        [row.source for row in rows],
+        pooled.pooled,
+        labels_of(rows).repeat(pooled.counts, axis=0),
+        shares.repeat(pooled.counts),
+        [row.source for row, count in zip(rows, pooled.counts, strict=True) for _ in range(count)],
     )
 
 

@@ -35,7 +35,7 @@ from training.framing import PAD, Framer
 from training.graph import Form, build
 from training.heads import HeadConfig
 from training.network import Encoder, own
-from training.rows import Row, read_file, write_rows
+from training.rows import LABELS, Row, read_file, write_rows
 
 AUTHORED: Final = Path(__file__).parents[2] / "training" / "authored"
 TOKENIZER: Final = EMBEDDED_FOLDER / "tokenizer.json"
@@ -122,7 +122,7 @@ def model(place: stages.Place, losses: list[float]) -> OnnxModel:
         share=0.5,
     )
     for_head = stages.head_rows(place, rows, 20)
-    pooled = stages.features(place, for_head, "train", most_windows=1)
+    pooled = stages.features(place, for_head, "train", to_learn=True)
     head = stages.fit_head(
         place,
         stages.examples(place, for_head, pooled),
@@ -133,7 +133,7 @@ def model(place: stages.Place, losses: list[float]) -> OnnxModel:
     np.savez(place.work / stages.CALIBRATION, slopes=slopes, offsets=0 * slopes)
     (place.work / stages.CALIBRATION_FACTS).write_text('{"expected_error": 0.1}', encoding="utf-8")
     scores = pack.probabilities(pooled.logits(head))
-    cut = stages.features(place, stages.cut_short(for_head, 0.5), "prefix", most_windows=1)
+    cut = stages.features(place, stages.cut_short(for_head, 0.5), "prefix")
     stages.choose_thresholds(
         place,
         scores,
@@ -186,6 +186,24 @@ def test_features_that_were_kept_are_those_of_the_same_texts(
     assert np.array_equal(again.pooled, first.pooled)
     assert again.counts == first.counts
     assert not np.array_equal(others.pooled[0], first.pooled[0])
+
+
+def test_every_window_of_a_harmless_text_is_learnt_from_and_the_first_of_others(
+    model: OnnxModel, place: stages.Place
+) -> None:
+    assert model
+    long = "The tram to the harbour leaves at seven and comes back at nine. " * 6
+    harmless, other = (Row(long, "en", "s", (0,) * len(LABELS), benign=benign) for benign in (1, 0))
+    cut, _ = place.framer().windows([harmless, other])
+    pooled = stages.features(place, [harmless, other], "long", to_learn=True)
+    learnt = stages.examples(place, [harmless, other], pooled)
+
+    assert len(cut) > 2
+    assert pooled.counts == [len(cut), 1]
+    assert len(learnt.features) == len(learnt.labels) == len(learnt.weights) == len(cut) + 1
+    assert len(learnt.sources) == len(cut) + 1
+    shown = finetune.Draws([harmless], place.framer(), place.config).batches(0)
+    assert len({tuple(ids) for batch in shown for ids in batch.ids.tolist()}) > 2
 
 
 @pytest.mark.parametrize("times", [1, 2, 9])
