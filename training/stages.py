@@ -50,6 +50,7 @@ HEAD_SOURCE_WEIGHTS: Final = {
     "authored": 0.35,
     "authored_contrast": 0.6,
     "authored_context": 1.0,
+    "authored_documents": 1.0,
     "relabelled": 0.35,
 }
 """Less than in fine-tuning: a head sees every row that was written, and known sources need room."""
