@@ -81,7 +81,7 @@ class RunConfig:
             "authored_posts": 5.0,
             "authored_answers": 5.0,
             "authored_requests": 5.0,
-            "authored_documents": 12.0,
+            "authored_documents": 20.0,
             "handwritten_seeds": 1.0,
             "authored": 2.5,
             "relabelled": 3.0,

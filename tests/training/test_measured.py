@@ -1,9 +1,9 @@
-"""Conversations to measure on: well formed, in pairs that differ, and in no training row."""
+"""What is measured on: well formed, in pairs that differ, and in no training row."""
 
 from __future__ import annotations
 
 import json
-from collections import Counter, defaultdict
+from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,9 @@ from guardproxy.evals.data import read_rows
 from guardproxy.policy.taxonomy import V2_CATEGORIES
 
 TRAINING = Path(__file__).parents[2] / "training"
-FILES = sorted((TRAINING / "measured").glob("*.jsonl"))
+FILES = sorted((TRAINING / "measured").glob("conversations_*.jsonl"))
+DOCUMENTS = TRAINING / "measured" / "documents.jsonl"
+LANGUAGES = {"ar", "de", "en", "es", "fr", "it", "ja", "ko", "pt", "ru", "zh"}
 KINDS = {"pair", "alone_harmful", "alone_harmless", "clean_last", "plain"}
 
 
@@ -30,9 +32,7 @@ def normal(text: str) -> str:
 
 
 def test_every_language_has_its_file() -> None:
-    languages = {file.stem.removeprefix("conversations_") for file in FILES}
-
-    assert languages == {"ar", "de", "en", "es", "fr", "it", "ja", "ko", "pt", "ru", "zh"}
+    assert {file.stem.removeprefix("conversations_") for file in FILES} == LANGUAGES
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
@@ -62,14 +62,26 @@ def test_pairs_share_their_last_message_and_differ_in_what_is_right(file: Path) 
         assert one["context"] != other["context"], name
 
 
+def test_documents_are_long_and_harmless() -> None:
+    rows = lines_of(DOCUMENTS)
+
+    assert len(read_rows([DOCUMENTS])) == len(rows) >= 40
+    assert {row["lang"] for row in rows} == LANGUAGES
+    assert {(row["source"], row["kind"]) for row in rows} == {("measured_document", "document")}
+    assert len({row["id"] for row in rows}) == len(rows)
+    for row in rows:
+        assert row["labels"]["benign"] == 1 and not is_harmful(row), row["id"]
+        assert len(row["text"]) > 300, row["id"]
+
+
 def test_nothing_measured_is_trained_on() -> None:
-    trained = Counter(
+    trained = {
         normal(row["text"])
         for file in (TRAINING / "authored").glob("*.jsonl")
         for row in lines_of(file)
-        if row.get("context")
-    )
+        if row.get("context") or row["source"] == "authored_documents"
+    }
 
-    for file in FILES:
+    for file in (*FILES, DOCUMENTS):
         same = [row["id"] for row in lines_of(file) if normal(row["text"]) in trained]
         assert same == []
