@@ -24,6 +24,17 @@ from guardproxy.errors import ClassifierDeadline, ModelError
 from guardproxy.guard import Classifier
 from guardproxy.normalize import views
 
+BLOCKING = (
+    "sexual",
+    "hate_and_discrimination",
+    "violence_and_threats",
+    "dangerous",
+    "criminal",
+    "selfharm",
+    "jailbreaking",
+)
+"""What the default policy blocks."""
+
 
 def opened(
     folder: ModelFolder | Path = EMBEDDED_FOLDER, *, timeout: float = 60, threads: int | None = None
@@ -58,6 +69,15 @@ async def test_personal_data_in_a_harmless_text_is_seen(folder: ModelFolder) -> 
         )
 
     assert scores["pii"] > judge.default_thresholds["pii"]
+
+
+@pytest.mark.parametrize("file", ["LICENSE", "CONTRIBUTING.md", "pyproject.toml", "Makefile"])
+async def test_what_developers_paste_every_day_passes(folder: ModelFolder, file: str) -> None:
+    text = (Path(__file__).parents[2] / file).read_text(encoding="utf-8")
+    async with opened(folder) as judge:
+        (scores,) = await judge.classify([Passage(text)])
+
+    assert not [name for name in BLOCKING if scores[name] > judge.default_thresholds[name]]
 
 
 async def test_a_path_is_verified(copy: Path) -> None:

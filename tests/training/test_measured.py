@@ -70,7 +70,8 @@ def test_documents_are_long_and_harmless() -> None:
     assert {(row["source"], row["kind"]) for row in rows} == {("measured_document", "document")}
     assert len({row["id"] for row in rows}) == len(rows)
     for row in rows:
-        assert row["labels"]["benign"] == 1 and not is_harmful(row), row["id"]
+        assert row["labels"]["benign"] == 1, row["id"]
+        assert not is_harmful(row), row["id"]
         assert len(row["text"]) > 300, row["id"]
 
 
