@@ -134,7 +134,7 @@ def unpack_model(work: Path, model: Path, share: float) -> None:
 @tokenizer_option
 @seed_option
 @minutes_option(180.0)
-@click.option("--rate", default=1e-4, show_default=True, help="Of the last layer.")
+@click.option("--rate", default=3e-4, show_default=True, help="Of the last layer.")
 @click.option("--frozen-layers", default=6, show_default=True, help="Lowest layers left alone.")
 def finetune(
     work: Path, tokenizer: Path, seed: int, minutes: float, rate: float, frozen_layers: int

@@ -67,7 +67,7 @@ class RunConfig:
     batch_tokens: int = 2048
     round_rows: int = 3_000
     minutes: float = 180.0
-    rate: float = 1e-4
+    rate: float = 3e-4
     layer_decay: float = 0.9
     head_rate: float = 1e-3
     weight_decay: float = 0.01
