@@ -21,19 +21,9 @@ from guardproxy.classifiers.onnx import OnnxModel
 from guardproxy.classifiers.recognizers import pii_score
 from guardproxy.content import Passage
 from guardproxy.errors import ClassifierDeadline, ModelError
+from guardproxy.evals.table import HARMS
 from guardproxy.guard import Classifier
 from guardproxy.normalize import views
-
-BLOCKING = (
-    "sexual",
-    "hate_and_discrimination",
-    "violence_and_threats",
-    "dangerous",
-    "criminal",
-    "selfharm",
-    "jailbreaking",
-)
-"""What the default policy blocks."""
 
 
 def opened(
@@ -77,7 +67,8 @@ async def test_what_developers_paste_every_day_passes(folder: ModelFolder, file:
     async with opened(folder) as judge:
         (scores,) = await judge.classify([Passage(text)])
 
-    assert not [name for name in BLOCKING if scores[name] > judge.default_thresholds[name]]
+    blocking = (*HARMS, "jailbreaking")
+    assert not [name for name in blocking if scores[name] > judge.default_thresholds[name]]
 
 
 async def test_a_path_is_verified(copy: Path) -> None:

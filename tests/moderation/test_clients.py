@@ -234,11 +234,12 @@ def test_mistral_one_conversation(mistral: Mistral) -> None:
 
 
 def test_mistral_several_conversations_of_every_shape(mistral: Mistral) -> None:
-    call = ToolCall(function=FunctionCall(name="say", arguments={"text": HARMLESS}))
+    call = ToolCall(function=FunctionCall(name="say", arguments={"text": THREAT}))
     conversations: list[list[Turn]] = [
         [UserMessage(content=[TextChunk(text=THREAT)])],
         [AssistantMessage(content=[ThinkChunk(thinking=[TextChunk(text=THREAT)])])],
-        [UserMessage(content=THREAT), AssistantMessage(content=None, tool_calls=[call])],
+        [AssistantMessage(content=None, tool_calls=[call])],
+        [UserMessage(content=THREAT), AssistantMessage(content=HARMLESS)],
         [ToolMessage(content=HARMLESS, tool_call_id="1", name="search")],
         [UserMessage(content=None)],
     ]
@@ -247,7 +248,7 @@ def test_mistral_several_conversations_of_every_shape(mistral: Mistral) -> None:
     )
 
     violated = [(result.categories or {})["violence_and_threats"] for result in answer.results]
-    assert violated == [True, True, False, False, False]
+    assert violated == [True, True, True, False, False, False]
 
 
 def test_mistral_raises_what_it_documents(mistral: Mistral) -> None:
