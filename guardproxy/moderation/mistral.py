@@ -136,6 +136,10 @@ def _passage(index: int, turns: Sequence[Message]) -> Passage:
     if not text and last.unreadable:
         message = "The last message holds nothing that a text classifier can read"
         raise InvalidBodyError([InvalidPlace(("input", index), message, "unreadable")])
+    if last.tool_calls:
+        # What is handed to a tool means what it says: a harmless question before it would hide a
+        # threat among arguments, a threat before it would taint harmless ones.
+        return Passage(text)
     said = (each for each in before if each.role in SPEAKERS)
     return Passage(text, "".join(turn(each.role, each.text) for each in said))
 

@@ -234,11 +234,15 @@ def test_mistral_one_conversation(mistral: Mistral) -> None:
 
 
 def test_mistral_several_conversations_of_every_shape(mistral: Mistral) -> None:
-    call = ToolCall(function=FunctionCall(name="say", arguments={"text": THREAT}))
+    calls = {
+        text: [ToolCall(function=FunctionCall(name="say", arguments={"text": text}))]
+        for text in (HARMLESS, THREAT)
+    }
     conversations: list[list[Turn]] = [
         [UserMessage(content=[TextChunk(text=THREAT)])],
         [AssistantMessage(content=[ThinkChunk(thinking=[TextChunk(text=THREAT)])])],
-        [AssistantMessage(content=None, tool_calls=[call])],
+        [UserMessage(content=HARMLESS), AssistantMessage(content=None, tool_calls=calls[THREAT])],
+        [UserMessage(content=THREAT), AssistantMessage(content=None, tool_calls=calls[HARMLESS])],
         [UserMessage(content=THREAT), AssistantMessage(content=HARMLESS)],
         [ToolMessage(content=HARMLESS, tool_call_id="1", name="search")],
         [UserMessage(content=None)],
@@ -248,7 +252,7 @@ def test_mistral_several_conversations_of_every_shape(mistral: Mistral) -> None:
     )
 
     violated = [(result.categories or {})["violence_and_threats"] for result in answer.results]
-    assert violated == [True, True, True, False, False, False]
+    assert violated == [True, True, True, False, False, False, False]
 
 
 def test_mistral_raises_what_it_documents(mistral: Mistral) -> None:
