@@ -124,7 +124,7 @@ def unpack_model(work: Path, model: Path, share: float) -> None:
     """Read a packed model's weights back, for `finetune` to start from. Not part of the recipe."""
     try:
         unpack.unpack(model, work, share=share)
-    except ValueError as error:
+    except (OSError, ValueError) as error:
         raise click.ClickException(str(error)) from error
     click.echo(f"wrote {work / unpack.START_FILE}")
 

@@ -37,7 +37,7 @@ LOG_FILE: Final = "log.jsonl"
 CONFIG_FILE: Final = "config.json"
 
 HEAD_ALONE: Final = 0.04
-"""Share of a run that starts from a packed model: enough for a thousand texts a category."""
+"""Share of a run that starts from a packed model, whose head it does not have."""
 
 _WARM_UP: Final = 0.05
 _LEAST_RATE: Final = 1e-3

@@ -76,9 +76,8 @@ def _averaged(constants: Mapping[str, Any], before: Mapping[str, Floats]) -> dic
     """What the graph multiplies with: everything above the layers that were left alone."""
     found = {"queries": np.ascontiguousarray(constants["queries"].T)}
     for layer in range(layer_count(before)):
-        here = _layer(constants, before, layer)
         if not _left_alone(constants, before, layer):
-            found |= here
+            found |= _layer(constants, before, layer)
     return found
 
 
