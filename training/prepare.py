@@ -100,19 +100,22 @@ def split(
 def relabel(rows: Sequence[Row], folder: Path) -> list[Row]:
     """The rows; what a source left open is as a file `<source>.jsonl` of the folder has it.
 
-    A line of such a file is `{"sha256": of the text's normal form, "labels": as in any row}`.
+    A line of such a file is `{"sha256": of the text's normal form, "labels": as in any row}`;
+    a text whose labels are null is left out: who read it found it unfit to be trained on.
     """
     found = {
         (file.name.split(".")[0], line["sha256"]): line["labels"]
         for file in data_files([folder])
         for line in map(json.loads, file.read_text(encoding="utf-8").splitlines())
     }
-    return [
-        row
-        if row.context or (labels := found.get((row.source, digest(row.text)))) is None
-        else _with_labels(row, labels)
-        for row in rows
-    ]
+    result = []
+    for row in rows:
+        key = (row.source, digest(row.text))
+        if row.context or key not in found:
+            result.append(row)
+        elif (labels := found[key]) is not None:
+            result.append(_with_labels(row, labels))
+    return result
 
 
 def _with_labels(row: Row, labels: Mapping[str, int]) -> Row:

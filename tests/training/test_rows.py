@@ -147,6 +147,15 @@ def test_labels_given_by_reading_fill_what_their_source_left_open(tmp_path: Path
     assert changed.benign == 0
 
 
+def test_what_was_read_and_found_unfit_is_not_trained_on(tmp_path: Path) -> None:
+    unfit = {"sha256": digest("leave this out"), "labels": None}
+    (tmp_path / "chineseharm.jsonl").write_text(json.dumps(unfit) + "\n", encoding="utf-8")
+    out = a_row("Leave this out.", HATE, source="chineseharm")
+    elsewhere = a_row("Leave this out.", HATE, source="edos")
+
+    assert relabel([out, elsewhere], tmp_path) == [elsewhere]
+
+
 def test_labels_given_by_reading_hold_no_text_and_agree_with_one_another() -> None:
     lines = [
         json.loads(line)
@@ -158,6 +167,8 @@ def test_labels_given_by_reading_hold_no_text_and_agree_with_one_another() -> No
     for each in lines:
         assert each.keys() == {"sha256", "labels"}
         assert re.fullmatch("[0-9a-f]{64}", each["sha256"])
+        if each["labels"] is None:
+            continue
         assert each["labels"].keys() <= {*LABELS, "benign"}
         assert set(each["labels"].values()) <= {0, 1}
         if any(each["labels"].get(name) for name in CATEGORIES):
