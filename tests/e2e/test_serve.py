@@ -190,7 +190,7 @@ def test_a_signal_drains_a_stream_and_ends_with_0_x19(
 
     def script(_: RawRequest, wire: Wire) -> None:
         wire.begin_stream()
-        wire.chunk(delta("Water it once a month, and not in winter. "))
+        wire.chunk(delta("A cactus drinks like a camel: much at once, then nothing for weeks. "))
         assert stopping.wait(20)
         wire.chunk(delta("That is all."))
         wire.chunk(delta(None, finish="stop"))
