@@ -80,7 +80,7 @@ class RunConfig:
             "authored_context": 12.0,
             "authored_posts": 5.0,
             "authored_answers": 5.0,
-            "authored_requests": 5.0,
+            "authored_requests": 8.0,
             "authored_documents": 20.0,
             "handwritten_seeds": 1.0,
             "authored": 2.5,
@@ -92,7 +92,7 @@ class RunConfig:
     attention_pools: int = 2
     augment: dict[str, float] = field(
         default_factory=lambda: {
-            "prefix": 0.10,
+            "prefix": 0.16,
             "needle": 0.12,
             "filler": 0.06,
             "repeat": 0.05,
