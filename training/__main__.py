@@ -251,7 +251,7 @@ def calibrate(work: Path, tokenizer: Path) -> None:
 @work_option
 @tokenizer_option
 @click.option("--each", default=0.005, show_default=True, help="False positives of a category.")
-@click.option("--together", default=0.01, show_default=True, help="Of the default policy.")
+@click.option("--together", default=0.013, show_default=True, help="Of the default policy.")
 def thresholds(work: Path, tokenizer: Path, each: float, together: float) -> None:
     """Choose the default thresholds by false positives on harmless texts.
 
