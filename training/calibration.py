@@ -19,6 +19,8 @@ _BINS: Final = 10
 _LEAST_OF_EACH: Final = 8
 _DECIMALS: Final = 3
 _DRAWS: Final = 40
+_HIGHEST: Final = 0.999
+"""Of all thresholds: what is surer than that is flagged whatever it costs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,28 +175,47 @@ def averaged_thresholds(
 
 
 def partial_thresholds(
-    prefixes: Sequence[Floats], benign: Floats, defaults: Mapping[str, float]
+    prefixes: Sequence[Floats],
+    benign: Floats,
+    defaults: Mapping[str, float],
+    *,
+    blocking: Sequence[str],
 ) -> dict[str, float]:
     """For unfinished text, where the default would flag more of it than of finished text.
+
+    No more in any category, and no more in those of `blocking` together: a text is blocked by one
+    category whole and by another cut short, so that the first alone does not give the second.
 
     Args:
         prefixes: scores of harmless texts cut short, each [texts, categories].
         benign: scores of the same texts whole.
         defaults: threshold of each category.
+        blocking: categories that a policy blocks on; of those that still block too much, the one
+            that most texts reach rises first.
     """
-    found = {}
-    for place, name in enumerate(CATEGORIES):
-        allowed = int((benign[:, place] >= defaults[name]).sum())
-        needed = max(_above(float(np.sort(cut[:, place])[::-1][allowed])) for cut in prefixes)
-        if needed > defaults[name]:
-            found[name] = needed
-    return found
+    whole = np.array([defaults[name] for name in CATEGORIES])
+    counts = (benign >= whole).sum(axis=0)
+    limits = whole.copy()
+    for cut in prefixes:
+        needed = [_above(np.sort(cut[:, i])[::-1][count]) for i, count in enumerate(counts)]
+        limits = np.maximum(limits, needed)
+    places = [CATEGORIES.index(name) for name in blocking]
+    allowed = _blocked(benign[:, places], whole[places])
+    for cut in prefixes:
+        while _blocked(cut[:, places], limits[places]) > allowed:
+            movable = [i for i in places if limits[i] < _HIGHEST]
+            if not movable:
+                break
+            place = max(movable, key=lambda i: int((cut[:, i] >= limits[i]).sum()))
+            limits[place] = _above(float(np.min(cut[cut[:, place] >= limits[place], place])))
+    raised = limits > whole
+    return {name: float(limits[i]) for i, name in enumerate(CATEGORIES) if raised[i]}
 
 
 def _above(score: float) -> float:
     """The least threshold, to three decimals, that this score does not reach."""
-    return round(min(0.999, max(0.01, float(np.ceil(score * 1000 + 1e-6)) / 1000)), _DECIMALS)
+    return round(min(_HIGHEST, max(0.01, float(np.ceil(score * 1000 + 1e-6)) / 1000)), _DECIMALS)
 
 
-def _blocked(scores: Floats, limits: Sequence[float]) -> float:
+def _blocked(scores: Floats, limits: Sequence[float] | Floats) -> float:
     return float((scores >= np.array(limits)).any(axis=1).mean())

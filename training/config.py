@@ -85,6 +85,10 @@ class RunConfig:
             "handwritten_seeds": 1.0,
             "authored": 2.5,
             "relabelled": 3.0,
+            "chatterbot": 2.0,
+            "clinc_oos": 2.5,
+            "tatoeba": 3.0,
+            "xquad_questions": 3.0,
         }
     )
     frozen_layers: int = 6

@@ -257,7 +257,9 @@ def choose_thresholds(
     reached = (benign >= limits).mean(axis=0)
     facts = {
         "thresholds": found,
-        "partial": partial_thresholds(prefixes, benign, found) if prefixes else {},
+        "partial": partial_thresholds(prefixes, benign, found, blocking=blocking)
+        if prefixes
+        else {},
         "texts": len(benign),
         "reached": dict(zip(CATEGORIES, np.round(reached, 4).tolist(), strict=True)),
         "together": float(

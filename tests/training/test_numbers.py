@@ -293,6 +293,30 @@ def test_unfinished_text_needs_a_higher_threshold_only_where_more_of_it_is_flagg
     jumpy[:3, 0] = 0.8, 0.9, 0.6
     jumpy[5, 1] = 0.9
 
-    found = partial_thresholds([calm, jumpy], benign, defaults)
+    found = partial_thresholds([calm, jumpy], benign, defaults, blocking=CATEGORIES)
 
     assert found == {CATEGORIES[0]: 0.801, CATEGORIES[1]: 0.901}
+
+
+def test_unfinished_text_is_blocked_no_more_often_by_all_categories_together() -> None:
+    defaults = dict.fromkeys(CATEGORIES, 0.5)
+    benign = np.full((10, len(CATEGORIES)), 0.1)
+    benign[0, :3] = 0.7  # one text, by three categories
+    cut = np.full((10, len(CATEGORIES)), 0.1)
+    cut[[1, 2, 3], [0, 1, 2]] = 0.8, 0.9, 0.6  # three texts, each by one
+
+    found = partial_thresholds([cut], benign, defaults, blocking=CATEGORIES[:3])
+    alone = partial_thresholds([cut], benign, defaults, blocking=CATEGORIES[2:3])
+
+    limits = [found.get(name, 0.5) for name in CATEGORIES[:3]]
+    assert (cut[:, :3] >= limits).any(axis=1).sum() == 1
+    assert alone == {}
+
+
+def test_a_score_above_every_threshold_ends_the_search() -> None:
+    defaults = dict.fromkeys(CATEGORIES, 0.5)
+    cut = np.ones((3, len(CATEGORIES)))
+
+    found = partial_thresholds([cut], np.zeros_like(cut), defaults, blocking=CATEGORIES)
+
+    assert set(found.values()) == {0.999}
