@@ -96,7 +96,7 @@ class RunConfig:
     attention_pools: int = 2
     augment: dict[str, float] = field(
         default_factory=lambda: {
-            "prefix": 0.16,
+            "prefix": 0.20,
             "needle": 0.12,
             "filler": 0.06,
             "repeat": 0.05,
