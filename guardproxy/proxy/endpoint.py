@@ -37,9 +37,10 @@ from guardproxy.proxy.upstream import Upstream, UpstreamAnswer
 from guardproxy.stream_guard import Question, StreamGuard
 from guardproxy.verdict import Direction, Verdict
 
-_CHARSET = re.compile(r"charset\s*=\s*[\"']?([^\s\"';,]*)", re.IGNORECASE)
 # Latin 1 is what servers call their own plain error pages; what is no ASCII in one is refused.
-_READ_AS_UTF8 = frozenset({"utf-8", "utf8", "us-ascii", "ascii", "iso-8859-1"})
+_READ_AS_UTF8 = re.compile(
+    r""";\s*charset\s*=\s*(["']?)(?:utf-?8|(?:us-)?ascii|iso-8859-1)\1\s*(?=;|\Z)""", re.ASCII
+)
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 
 
@@ -309,9 +310,13 @@ def _texts_of(query: bytes) -> Iterator[TextPart]:
 
 
 def _check_charset(answer: UpstreamAnswer) -> None:
-    """Refuses a text that its reader would decode into another one than we judge."""
-    charset = _CHARSET.search(answer.content_kind)
-    if charset is not None and charset[1].lower() not in _READ_AS_UTF8:
+    """Refuses a text that its reader would decode into another one than we judge.
+
+    Readers differ in which of two they take, in `charset*=` and in what begins a parameter, so
+    nothing else may speak of a charset.
+    """
+    kind = answer.content_kind
+    if "charset" in kind and "charset" in _READ_AS_UTF8.sub("", kind):
         raise UpstreamError("the upstream answered in a charset that cannot be judged")
 
 
