@@ -734,3 +734,13 @@ def test_e_a_query_is_judged_like_a_body(api: ScriptedUpstream) -> None:
     assert blocked.status == 403
     assert passed.status == 200
     assert api.last.target == target.format("the+weather")
+
+
+@pytest.mark.parametrize("query", ["a=bo&b=mb", "v=1&a=bo&b=%6Db", "a=bo;b=mb", "bo=&mb="])
+def test_m3_a_text_cut_over_the_values_of_a_query_is_judged(
+    api: ScriptedUpstream, query: str
+) -> None:
+    with proxying(api) as proxy:
+        blocked = post(proxy.url, ask(), target=f"/v1/chat/completions?{query}")
+
+    assert blocked.status == 403
