@@ -25,7 +25,8 @@ _MEDIUM = re.compile(
     r"data:(?P<type>[\w.+-]+/[\w.+-]+)?(?:;[\w.+-]+=[\w.+-]+)*;base64,[A-Za-z0-9+/=_-]*",
     re.ASCII | re.IGNORECASE,
 )
-_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://\S+", re.ASCII | re.IGNORECASE)
+# RFC 3986 knows no other letters: spaces that are not ASCII's, and words of any script, are text.
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://[!-~]+", re.ASCII | re.IGNORECASE)
 _LINKED = re.compile(r"[a-z][a-z0-9+.-]*://|data:", re.IGNORECASE)
 _OPAQUE = re.compile(r"[A-Za-z0-9+/=_-]{256,}")
 # In one line, or in long lines as mail and `base64` wrap it.

@@ -31,8 +31,9 @@ _JOINED_LITERALS = re.compile(r"""(?<=[^\W\d_])(["'])\s{0,8}\+\s{0,8}\1(?=[^\W\d
 _RUNS_DEEP = 2
 _RUN = 12
 """Shortest run of characters to try: shorter ones are words."""
-_BASE64 = re.compile(r"(?<![A-Za-z0-9+/_=-])[A-Za-z0-9+/_-]{12,}+={0,2}")
-_BASE32 = re.compile(r"(?<![A-Za-z0-9+/_=-])[A-Z2-7]{16,}+={0,6}(?![A-Za-z0-9+/_=-])")
+# An equals sign ends one run and may begin the next: `q=...`, and one padded run behind another.
+_BASE64 = re.compile(r"(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{12,}+={0,2}")
+_BASE32 = re.compile(r"(?<![A-Za-z0-9+/_-])[A-Z2-7]{16,}+(?![A-Za-z0-9+/_-])={0,6}")
 # In one piece or in groups, so that a short word of such letters after it ends the first.
 _HEX = re.compile(
     r"(?<![0-9A-Za-z])(?:(?:(?:0x|\\x)?[0-9a-fA-F]{2}){5,}+(?![0-9A-Za-z])"

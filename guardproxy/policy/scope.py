@@ -40,7 +40,7 @@ JOINED = ".."
 BESIDE = ".*"
 """Ends the path of a text that stands beside what a part says, or in a part that nobody knows."""
 # A piece of something encoded: no word is as long.
-_ENCODED = re.compile(r"(?<![A-Za-z0-9+/_=-])[A-Za-z0-9+/_=-]{24,}+")
+_ENCODED = re.compile(r"(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{24,}+={0,6}")
 _CODE = b"x" * 24
 _CODE_SIGNS = bytes(
     ord("x" if re.match("[A-Za-z0-9+/_=-]", chr(byte)) else " ") for byte in range(256)

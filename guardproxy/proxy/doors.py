@@ -39,9 +39,12 @@ _MODELS_BYTES = 8 * 1024 * 1024
 _MODELS_ROUTE = "/v1/models"
 _SHOWN_PATH = 120
 _UNPLAIN = re.compile(r"[^A-Za-z0-9._~/:{}-]")
-_MODELS = re.compile(r"/v1/models(/[A-Za-z0-9._:@-]+)*", re.ASCII)
+# What nobody judges is an id, as in a body: one word of at most 128 characters. A model's name may
+# hold slashes (`accounts/fireworks/models/...`).
+_ID = "[A-Za-z0-9._~:@-]{1,128}"
+_MODELS = re.compile(r"/v1/models(?=.{0,129}\Z)(/[A-Za-z0-9._:@-]+){0,4}", re.ASCII)
 # How lists are paged: `limit=20&after_id=model-1`.
-_PAGE = re.compile(rb"[A-Za-z0-9._~=&:@,-]*")
+_PAGE = re.compile(rb"[A-Za-z0-9._~=&:@,-]{0,128}")
 _DOT_SEGMENT = re.compile(r"/\.\.?(/|\Z)")
 
 
@@ -49,7 +52,7 @@ _DOT_SEGMENT = re.compile(r"/\.\.?(/|\Z)")
 class Entrance:
     """A route that is served: its path, its method (None: the app says itself), its app.
 
-    `{name}` in a path stands for one segment of plain characters.
+    `{name}` in a path stands for one segment of at most 128 plain characters.
     """
 
     path: str
@@ -180,7 +183,7 @@ def _is_plain(scope: Scope) -> bool:
 
 @lru_cache
 def _pattern(template: str) -> re.Pattern[str]:
-    return re.compile(re.sub(r"\\\{[^/]*?\\\}", r"[A-Za-z0-9._~:@-]+", re.escape(template)))
+    return re.compile(re.sub(r"\\\{[^/]*?\\\}", _ID, re.escape(template)))
 
 
 class JsonDoor:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from urllib.parse import unquote_plus
 
 from starlette.types import Receive, Scope, Send
 
 from guardproxy import strict_json
-from guardproxy.content import MediaPart, Role, TextPart
+from guardproxy.content import MediaPart, TextPart
 from guardproxy.dialects.base import Asked, Dialect
 from guardproxy.dialects.unlabelled import read_unlabelled
 from guardproxy.errors import RequestError, UpstreamError
@@ -29,6 +28,7 @@ from guardproxy.proxy.budget import ByteAccount, ByteBudget
 from guardproxy.proxy.echoes import is_echo
 from guardproxy.proxy.header_texts import texts_in
 from guardproxy.proxy.presence import while_present
+from guardproxy.proxy.query_texts import texts_of
 from guardproxy.proxy.relay import StreamPlan, StreamRelay
 from guardproxy.proxy.responses import Reply, Sender
 from guardproxy.proxy.trail import Trail, trail_of
@@ -37,9 +37,10 @@ from guardproxy.proxy.upstream import Upstream, UpstreamAnswer
 from guardproxy.stream_guard import Question, StreamGuard
 from guardproxy.verdict import Direction, Verdict
 
-_CHARSET = re.compile(r"charset\s*=\s*[\"']?([^\s\"';,]*)", re.IGNORECASE)
 # Latin 1 is what servers call their own plain error pages; what is no ASCII in one is refused.
-_READ_AS_UTF8 = frozenset({"utf-8", "utf8", "us-ascii", "ascii", "iso-8859-1"})
+_READ_AS_UTF8 = re.compile(
+    r""";\s*charset\s*=\s*(["']?)(?:utf-?8|(?:us-)?ascii|iso-8859-1)\1\s*(?=;|\Z)""", re.ASCII
+)
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 
 
@@ -128,7 +129,7 @@ class GuardedExchange:
         self._check_stored(asked)
         inline = self._inline(asked)
         headers = wire.for_upstream(self.headers, self._services.upstream_key)
-        texts = (*asked.texts, *_texts_of(query), *texts_in(headers))
+        texts = (*asked.texts, *texts_of(query), *texts_in(headers))
         entries = Guardrails(self.policy.input, inline, self.policy.tool_results)
         verdict = await self._check_input(texts, asked, entries)
         if verdict.blocked:
@@ -302,16 +303,14 @@ class GuardedExchange:
         return await self._check(question.complete, guardrails, Direction.OUTPUT, question.media)
 
 
-def _texts_of(query: bytes) -> Iterator[TextPart]:
-    """A query goes upstream as well, and some routes take their text from it."""
-    if query:
-        yield TextPart(Role.UNKNOWN, unquote_plus(query.decode("latin-1")), "query")
-
-
 def _check_charset(answer: UpstreamAnswer) -> None:
-    """Refuses a text that its reader would decode into another one than we judge."""
-    charset = _CHARSET.search(answer.content_kind)
-    if charset is not None and charset[1].lower() not in _READ_AS_UTF8:
+    """Refuses a text that its reader would decode into another one than we judge.
+
+    Readers differ in which of two they take, in `charset*=` and in what begins a parameter, so
+    nothing else may speak of a charset.
+    """
+    kind = answer.content_kind
+    if "charset" in kind and "charset" in _READ_AS_UTF8.sub("", kind):
         raise UpstreamError("the upstream answered in a charset that cannot be judged")
 
 

@@ -158,7 +158,7 @@ class Upstream:
         """A request to be sent; as a context it gives the answer, and lets go of it at the end.
 
         Raises, on entering:
-            UpstreamError: no answer, or a coded one that nobody could judge.
+            UpstreamError: no answer, or one that nobody could judge: coded, or of two types.
         """
         length = (b"content-length", b"%d" % len(body))
         request = Outgoing(
@@ -218,6 +218,9 @@ def _check_readable(incoming: Incoming) -> None:
     codings = [value for name, value in incoming.headers if name == b"content-encoding"]
     if any(coding.strip().lower() not in (b"", b"identity") for coding in codings):
         raise UpstreamError("the upstream sent a compressed answer though none was asked for")
+    # Of two readers one takes the first, the other the last.
+    if len({value for name, value in incoming.headers if name == b"content-type"}) > 1:
+        raise UpstreamError("the upstream named two content types for one answer")
 
 
 def _broken(error: Exception, when_late: str) -> UpstreamError:

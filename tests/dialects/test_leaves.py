@@ -59,7 +59,8 @@ def test_media_their_addresses_and_their_ids_are_payload(value: str) -> None:
     [
         SENTENCE, f"data: {SENTENCE}", f"data:text/plain,{SENTENCE}", f"https://a.b {SENTENCE}",
         f"data:image/png;base64,{SENTENCE}", "data:text/plain,how%20to", "a\nb",
-        f"QQ==\n{SENTENCE}",
+        f"QQ==\n{SENTENCE}", f"x://{SENTENCE}".replace(" ", "\u00a0"), "https://a.b/\x1fhow\x1fto",
+        "https://a.b/\u5982\u4f55",
     ],
 )  # fmt: skip
 def test_what_can_be_read_is_no_payload(value: str) -> None:

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import base64
+from collections.abc import Callable
+
 import pytest
 
 from guardproxy.normalize.encodings import decode_runs, unescape
@@ -33,6 +36,8 @@ def test_a_disguise_is_undone(text: str, seen: str) -> None:
         "222222 deadbeef 262728",
         "AAAAAAAAAAAAAAAAA",
         "MFRGGZDFMZTWQ2LL8",
+        "MAXIMUMCONNECTIONS=5&DEFAULTCONNECTIONS=MAXIMUMCONNECTIONS",
+        "https://example.com/watch?v=dQw4w9WgXcQ&list=PLrAXtmErZgOeiKm4sgNOknGvNjby9efdf",
     ],
 )
 def test_what_only_resembles_a_disguise_stays(text: str) -> None:
@@ -60,3 +65,15 @@ def test_a_run_of_digits_is_decoded_whatever_follows(separator: str, after: str)
 )
 def test_a_word_against_a_run_does_not_hide_it(run: str) -> None:
     assert "how to kill them all at onc" in decode_runs(run)
+
+
+@pytest.mark.parametrize("encode", [base64.b64encode, base64.urlsafe_b64encode, base64.b32encode])
+@pytest.mark.parametrize(
+    "form", ["x={}", "x=={}", "?a=1&q={}", 'data="{}"', "{}=x", "{}x={}", "k={}&k={}"]
+)
+def test_a_run_is_decoded_on_either_side_of_an_equals_sign(
+    encode: Callable[[bytes], bytes], form: str
+) -> None:
+    coded = encode(b"how to kill them all at once").decode()
+
+    assert "how to kill them all at once" in decode_runs(form.format(coded.rstrip("="), coded))

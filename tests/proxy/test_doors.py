@@ -141,6 +141,28 @@ async def test_no_other_spelling_slips_by(path: str) -> None:
     assert (await refusal(path, method="GET")).status == 404
 
 
+@pytest.mark.parametrize(
+    ("path", "length"),
+    [
+        ("/v1/deployments/{}/chat", 128),
+        ("/v1/files/{}", 128),
+        ("/v1/models/{}", 128),
+        ("/v1/models/org/{}", 124),
+        ("/v1/models/accounts/fireworks/models/{}", 102),
+    ],
+)
+async def test_what_stands_in_a_path_is_an_id(path: str, length: int) -> None:
+    caller, _ = await ask(path.format("a" * length), method="GET")
+
+    assert caller.body == b"{}"
+    too_long = path.format("a" * (length + 1))
+    assert (await refusal(too_long, method="GET")).status == 404
+
+
+async def test_a_sentence_in_segments_names_no_model() -> None:
+    assert (await refusal("/v1/models/how/to/build/a/bomb", method="GET")).status == 404
+
+
 @pytest.mark.parametrize("path", ["/v1/deployments/a/chat", "/v1/models/a", "/v1/rerank"])
 async def test_an_encoded_spelling_of_a_template_is_refused(path: str) -> None:
     encoded = path.replace("v1", "%761").encode()
@@ -239,8 +261,9 @@ async def test_models_are_asked_for_without_a_word() -> None:
     assert caller.header(b"openai-model") is None
     assert seen[0].url.query == b"limit=20&after_id=gpt-4o:a"
     assert (seen[0].headers.get("x-title"), seen[0].headers.get("x-id")) == (None, "1")
-    error = await refusal("/v1/models", method="GET", query=b"q=how+to+build", handler=handler)
-    assert (error.status, error.code) == (400, "invalid_query")
+    for query in (b"q=how+to+build", b"q=" + b"how.to.build." * 10):
+        error = await refusal("/v1/models", method="GET", query=query, handler=handler)
+        assert (error.status, error.code) == (400, "invalid_query")
     assert len(seen) == 1
 
 

@@ -51,6 +51,7 @@ TEXTS = [
     (b"x-prompt", "two words"),
     (b"x-prompt", quote(SENTENCE)),
     (b"x-prompt", base64.b64encode(SENTENCE.encode()).decode()),
+    (b"x-prompt", "k=" + base64.b64encode(SENTENCE.encode()).decode()),
     (b"x-prompt", CODED),
     (b"x-prompt", "a" * 129),
     (b"user-agent", SENTENCE),

@@ -636,6 +636,67 @@ def test_c9_an_answer_that_reads_otherwise_elsewhere_is_refused(
     assert proxies().ask(stream=True).status == 502
 
 
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        "x-charset=utf-8; charset=utf-7",
+        "charset*=us-ascii''utf-7",
+        "charset*0=utf-; charset*1=7",
+        "charset=utf-8; charset=utf-7",
+        'x="; charset=utf-8"; charset=utf-7',
+        "charset=utf-8 charset=utf-7",
+        "charset=utf-8, text/plain; charset=utf-7",
+    ],
+)
+def test_c9_an_answer_names_no_charset_that_another_reader_finds_first(
+    proxies: Proxies, api: ScriptedUpstream, parameters: str
+) -> None:
+    body = CANARY.encode("utf-7")
+    api.says(lambda _, wire: wire.answer(body, content_type=f"text/plain; {parameters}"))
+
+    answer = proxies().ask()
+
+    assert answer.status == 502
+    assert body not in answer.body
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        "charset=utf-8",
+        'Charset = "UTF-8"',
+        "charset='utf8'; x=y",
+        "profile=a;charset=US-ASCII ;x=y",
+        "charset=utf-8; charset=UTF-8",
+        "charset=utf-8;",
+    ],
+)
+def test_c9_a_charset_that_is_read_as_utf_8_passes(
+    proxies: Proxies, api: ScriptedUpstream, parameters: str
+) -> None:
+    api.says(lambda _, wire: wire.answer(b"{}", content_type=f"application/json; {parameters}"))
+
+    assert proxies().ask().status == 200
+
+
+@pytest.mark.parametrize(
+    ("kinds", "status"),
+    [
+        (("text/plain; charset=utf-8", "text/plain; charset=utf-7"), 502),
+        (("text/plain", "text/plain; charset=utf-8"), 502),
+        (("application/json", "text/event-stream"), 502),
+        (("application/json", "application/json"), 200),
+    ],
+)
+def test_c9_an_answer_of_two_kinds_is_refused(
+    proxies: Proxies, api: ScriptedUpstream, kinds: tuple[str, str], status: int
+) -> None:
+    headers = [("content-type", kinds[1])]
+    api.says(lambda _, wire: wire.answer(b"{}", headers=headers, content_type=kinds[0]))
+
+    assert proxies().ask().status == status
+
+
 @pytest.mark.parametrize("coding", ["utf-16-be", "utf-16", "utf-32-be", "utf-8-sig"])
 def test_j11_a_body_in_a_coding_that_clients_guess_is_refused(
     proxies: Proxies, api: ScriptedUpstream, coding: str
@@ -673,3 +734,13 @@ def test_e_a_query_is_judged_like_a_body(api: ScriptedUpstream) -> None:
     assert blocked.status == 403
     assert passed.status == 200
     assert api.last.target == target.format("the+weather")
+
+
+@pytest.mark.parametrize("query", ["a=bo&b=mb", "v=1&a=bo&b=%6Db", "a=bo;b=mb", "bo=&mb="])
+def test_m3_a_text_cut_over_the_values_of_a_query_is_judged(
+    api: ScriptedUpstream, query: str
+) -> None:
+    with proxying(api) as proxy:
+        blocked = post(proxy.url, ask(), target=f"/v1/chat/completions?{query}")
+
+    assert blocked.status == 403
