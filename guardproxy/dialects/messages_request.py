@@ -56,6 +56,8 @@ _MEDIA = {
     "audio": MediaKind.AUDIO,
     "video": MediaKind.FILE,
 }
+_ALONE = ("text", "thinking")
+"""Block types that say one thing, in a field of that name."""
 _PLAIN = re.compile(
     r"text|thinking|redacted_thinking|compaction|tool_use|\w+_tool_use|tool_result|\w+_result"
     r"|\w+_result_error|\w+_output|tool_reference|browser_state"
@@ -121,21 +123,23 @@ class _MessagesReader(ShapedReader):
             self.say(role, block, path)
             return
         block, kind = kind_of_part(block, path)
-        if kind.endswith("tool_result"):
+        if result := kind.endswith("tool_result"):
             role = Role.TOOL
         known = kind in _MEDIA or _PLAIN.fullmatch(kind) is not None
         if not known and refers_to_media(block):
             self.unread(block, role, path)
-        place = path if known else path + BESIDE
-        apart = {"text", "thinking", "content", "source", "input"}
-        for field in ("text", "thinking"):
-            self._text(block.get(field), role, f"{place}.{field}")
+        # Of a text or a thought an upstream reads only that; of a result what it holds.
+        alone = kind in _ALONE
+        place = path if known and not alone else path + BESIDE
+        apart = {*_ALONE, "content", "source", "input"}
+        for field in _ALONE:
+            self._text(block.get(field), role, f"{path if kind == field else place}.{field}")
         self._nested(block.get("content"), role, f"{place}.content")
         if (source := block.get("source")) is not None:
             self._source(source, kind, role, f"{place}.source")
         if (given := block.get("input")) is not None:
             self.all_of(given, role, f"{place}.input")
-        self._rest(left_over(block, apart), kind, role, path + BESIDE if kind == "text" else place)
+        self._rest(left_over(block, apart), kind, role, path + BESIDE if result else place)
 
     def _text(self, text: JsonValue, role: Role, path: str) -> None:
         if isinstance(text, str):

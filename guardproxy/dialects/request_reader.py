@@ -135,12 +135,13 @@ class RequestReader:
             raise RequestError(
                 "must be an object with a `type`", code="invalid_content", param=path
             )
-        if kind in fields.PART_TEXT:
-            text = {key: part[key] for key in part if key in fields.PART_TEXT_KEYS}
-            structure = fields.PART_STRUCTURE
-            self.say(role, text_of(text, structure=structure), path)
-            beside = left_over(part, fields.PART_TEXT_KEYS)
-            self.rest(beside, role, path + BESIDE, structure=structure)
+        key = fields.PART_TEXT.get(kind)
+        if key is not None:
+            said = {key: part.get(key)}
+            place = path if key == "text" else f"{path}.{key}"
+            self.say(role, text_of(said, structure=fields.PART_STRUCTURE), place)
+            beside = left_over(part, said)
+            self.rest(beside, role, path + BESIDE, structure=fields.PART_STRUCTURE)
             return
         medium = fields.PART_MEDIA.get(kind)
         if medium is not None:

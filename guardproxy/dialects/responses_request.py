@@ -21,6 +21,7 @@ from guardproxy.dialects.shape import Shape
 from guardproxy.dialects.shaped_reader import ShapedReader
 from guardproxy.errors import RequestError
 from guardproxy.policy.config import Limits
+from guardproxy.policy.scope import BESIDE
 from guardproxy.strict_json import JsonValue
 
 _STORED = ("previous_response_id", "conversation", "prompt")
@@ -140,7 +141,7 @@ class _ResponsesReader(ShapedReader):
         if kind == "message":
             role = role_of(item.get("role"), _ROLES, path)
             self.content(item.get("content"), role, f"{path}.content")
-            self.shaped(left_over(item, {"content"}), role, path, _ITEM)
+            self.shaped(left_over(item, {"content"}), role, path + BESIDE, _ITEM)
             return
         if kind == "item_reference":
             self.stored = self.stored or path
