@@ -129,17 +129,18 @@ class _MessagesReader(ShapedReader):
         if not known and refers_to_media(block):
             self.unread(block, role, path)
         # Of a text or a thought an upstream reads only that; of a result what it holds.
-        alone = kind in _ALONE
-        place = path if known and not alone else path + BESIDE
+        beside = path + BESIDE
+        held = path if known and kind not in _ALONE else beside
+        place = beside if result else held
         apart = {*_ALONE, "content", "source", "input"}
         for field in _ALONE:
-            self._text(block.get(field), role, f"{path if kind == field else place}.{field}")
-        self._nested(block.get("content"), role, f"{place}.content")
+            self._text(block.get(field), role, f"{path if kind == field else beside}.{field}")
+        self._nested(block.get("content"), role, f"{held}.content")
         if (source := block.get("source")) is not None:
             self._source(source, kind, role, f"{place}.source")
         if (given := block.get("input")) is not None:
             self.all_of(given, role, f"{place}.input")
-        self._rest(left_over(block, apart), kind, role, path + BESIDE if result else place)
+        self._rest(left_over(block, apart), kind, role, place)
 
     def _text(self, text: JsonValue, role: Role, path: str) -> None:
         if isinstance(text, str):

@@ -183,13 +183,16 @@ CUT = {
         "/v1/messages",
         {"messages": [spoken(between({"type": "thinking", "thinking": FILLER}))]},
     ),
-    "results with a key": (
-        "/v1/messages",
-        {"messages": [spoken([
-            {"type": "tool_result", "tool_use_id": "a", "content": piece, "foo": FILLER}
-            for piece in PIECES
-        ])]},
-    ),
+    **{
+        f"a result's key {key}": (
+            "/v1/messages",
+            {"messages": [spoken([
+                {"type": "tool_result", "tool_use_id": "a", "content": piece, key: FILLER}
+                for piece in PIECES
+            ])]},
+        )
+        for key in ("text", "input", "foo")
+    },
     "system blocks": ("/v1/messages", {"system": parts(), "messages": [HELLO]}),
     "output parts": (
         "/v1/responses",
