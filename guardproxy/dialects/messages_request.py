@@ -63,7 +63,6 @@ _PLAIN = re.compile(
     r"|\w+_result_error|\w+_output|tool_reference|browser_state"
 )
 """Block types that hold no medium of their own."""
-_ELSEWHERE = ("file_id", "file_ids", "server_url")
 
 
 def read_request(body: bytes, limits: Limits) -> Asked:
@@ -78,8 +77,10 @@ def read_request(body: bytes, limits: Limits) -> Asked:
 
 class _MessagesReader(ShapedReader):
     def read(self, body: Mapping[str, JsonValue]) -> None:
-        self.tools(body.get("tools"), _ELSEWHERE)
-        self._elsewhere(body)
+        self.definitions(body.get("tools"))
+        # Servers whose tools, and containers whose files, nobody here has seen.
+        for field in ("mcp_servers", "container"):
+            self.all_of(body.get(field), Role.DEFINITION, field)
         if (system := body.get("system")) is not None:
             self._content(system, Role.SYSTEM, "system")
         messages = self.listed(body.get("messages"), "messages", self.limits.messages)
@@ -88,13 +89,6 @@ class _MessagesReader(ShapedReader):
         for index, message in enumerate(messages):
             self._message(message, f"messages[{index}]")
         self.shaped(left_over(body, _READ_APART), Role.UNKNOWN, "$", _BODY)
-
-    def _elsewhere(self, body: Mapping[str, JsonValue]) -> None:
-        """Servers whose tools, and containers whose files, nobody here has seen."""
-        for field in ("mcp_servers", "container"):
-            if (value := body.get(field)) not in (None, []):
-                self.all_of(value, Role.DEFINITION, field)
-                self.unread(value, Role.DEFINITION, field)
 
     def _message(self, message: JsonValue, path: str) -> None:
         if not isinstance(message, dict):

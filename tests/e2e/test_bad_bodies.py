@@ -258,3 +258,66 @@ def test_m3_m10_no_filler_and_no_field_keeps_pieces_apart(proxy: Proxy, case: st
     assert post(proxy.url, json.dumps(body).encode(), target=route).status in (400, 403)
     assert not proxy.api.requests
     assert post(proxy.url, harmless.encode(), target=route).status == 200
+
+
+CONVERSATION = "/v1/conversations"
+MESSAGES: dict[str, object] = {"model": "m", "messages": [HELLO]}
+LIBRARY = {"type": "document_library", "library_ids": ["l1"]}
+INPUTS: dict[str, object] = {"inputs": "hello"}
+SERVER = {"type": "mcp", "server_label": "a", "server_url": "https://example.com/mcp"}
+SEARCH = {"type": "file_search", "vector_store_ids": ["vs_1"]}
+AZURE = {"type": "azure_search", "parameters": {"endpoint": "https://example.com"}}
+ELSEWHERE = {
+    "library": (CONVERSATION, {"model": "m", "tools": [LIBRARY], **INPUTS}),
+    "library on append": (f"{CONVERSATION}/c1", {"tools": [LIBRARY], **INPUTS}),
+    "connector": (
+        CONVERSATION, {"tools": [{"type": "connector", "connector_id": "c"}], **INPUTS},
+    ),
+    "interpreter": (
+        CONVERSATION, {"tools": [{"type": "code_interpreter", "file_ids": ["f"]}], **INPUTS},
+    ),
+    "chat server": (CHAT, {"tools": [SERVER], **MESSAGES}),
+    "named chat server": (CHAT, {"tools": [{"name": "f", "parameters": {}, **SERVER}], **MESSAGES}),
+    "chat stores": (CHAT, {"tools": [SEARCH], **MESSAGES}),
+    "chat library": ("/v1/agents/completions", {"tools": [LIBRARY], **MESSAGES}),
+    "chat files": (CHAT, {"file_ids": ["file-1"], **MESSAGES}),
+    "data sources": (CHAT, {"data_sources": [AZURE], **MESSAGES}),
+    "azure's data sources": (
+        "/openai/deployments/gpt/chat/completions", {"dataSources": [AZURE], **MESSAGES},
+    ),
+    "responses server": ("/v1/responses", {"input": "hello", "tools": [SERVER]}),
+    "messages server": ("/v1/messages", {"mcp_servers": [{"url": "https://a.b"}], **MESSAGES}),
+    "ollama server": ("/api/chat", {"tools": [SERVER], **MESSAGES}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", ELSEWHERE)
+def test_m5_what_the_model_reads_from_elsewhere_is_a_file(proxy: Proxy, case: str) -> None:
+    proxy.api.says(b"{}")
+    route, body = ELSEWHERE[case]
+
+    answer = post(proxy.url, json.dumps(body).encode(), target=route)
+
+    assert answer.status == (400 if route == "/v1/messages" else 403)
+    assert not proxy.api.requests
+
+
+@pytest.mark.parametrize("route", [CHAT, "/v1/messages", "/v1/responses", CONVERSATION])
+def test_m5_a_function_of_such_a_name_passes(proxy: Proxy, route: str) -> None:
+    proxy.api.says(b"{}")
+    schema = {
+        "type": "object",
+        "properties": {"file_ids": {"type": "array"}, "container": {"default": "c"}},
+        "dependentRequired": {"file_ids": ["container"]},
+        "examples": [{"file_ids": ["f"], "container": "c"}],
+    }
+    function = {"name": "attach", "description": "Attaches files", "parameters": schema}
+    chat = {"type": "function", "function": function}
+    given: dict[str, dict[str, object]] = {
+        CHAT: {"tools": [chat], "functions": [function], "metadata": {"file_id": "f"}, **MESSAGES},
+        "/v1/messages": {"tools": [{"name": "attach", "input_schema": schema}], **MESSAGES},
+        "/v1/responses": {"tools": [{"type": "function", **function}], "input": "hello"},
+        CONVERSATION: {"tools": [chat, {"type": "web_search"}], **INPUTS},
+    }
+
+    assert post(proxy.url, json.dumps(given[route]).encode(), target=route).status == 200
