@@ -50,10 +50,20 @@ MESSAGE_KNOWN = frozenset(
     }
 )  # fmt: skip
 
-PART_TEXT = frozenset({"text", "input_text", "output_text", "refusal", "thinking", "reasoning"})
-"""Part types that are text; every string in them is judged."""
+PART_TEXT = {
+    "text": "text",
+    "input_text": "text",
+    "output_text": "text",
+    "refusal": "refusal",
+    "thinking": "thinking",
+    "reasoning": "reasoning",
+}
+"""Part types that are text -> the key of it: a `data:` URL there is text like any other.
+
+Every string in such a part is judged, but an upstream reads only that key.
+"""
 PART_TEXT_KEYS = frozenset({"text", "refusal", "thinking", "reasoning", "summary"})
-"""Where the text of such a part stands: a `data:` URL there is text like any other."""
+"""Where the text of a chunk of an answer stands."""
 PART_MEDIA = {
     "image_url": MediaKind.IMAGE,
     "input_image": MediaKind.IMAGE,

@@ -56,12 +56,13 @@ _MEDIA = {
     "audio": MediaKind.AUDIO,
     "video": MediaKind.FILE,
 }
+_ALONE = ("text", "thinking")
+"""Block types that say one thing, in a field of that name."""
 _PLAIN = re.compile(
     r"text|thinking|redacted_thinking|compaction|tool_use|\w+_tool_use|tool_result|\w+_result"
     r"|\w+_result_error|\w+_output|tool_reference|browser_state"
 )
 """Block types that hold no medium of their own."""
-_ELSEWHERE = ("file_id", "file_ids", "server_url")
 
 
 def read_request(body: bytes, limits: Limits) -> Asked:
@@ -76,8 +77,10 @@ def read_request(body: bytes, limits: Limits) -> Asked:
 
 class _MessagesReader(ShapedReader):
     def read(self, body: Mapping[str, JsonValue]) -> None:
-        self.tools(body.get("tools"), _ELSEWHERE)
-        self._elsewhere(body)
+        self.definitions(body.get("tools"))
+        # Servers whose tools, and containers whose files, nobody here has seen.
+        for field in ("mcp_servers", "container"):
+            self.all_of(body.get(field), Role.DEFINITION, field)
         if (system := body.get("system")) is not None:
             self._content(system, Role.SYSTEM, "system")
         messages = self.listed(body.get("messages"), "messages", self.limits.messages)
@@ -86,13 +89,6 @@ class _MessagesReader(ShapedReader):
         for index, message in enumerate(messages):
             self._message(message, f"messages[{index}]")
         self.shaped(left_over(body, _READ_APART), Role.UNKNOWN, "$", _BODY)
-
-    def _elsewhere(self, body: Mapping[str, JsonValue]) -> None:
-        """Servers whose tools, and containers whose files, nobody here has seen."""
-        for field in ("mcp_servers", "container"):
-            if (value := body.get(field)) not in (None, []):
-                self.all_of(value, Role.DEFINITION, field)
-                self.unread(value, Role.DEFINITION, field)
 
     def _message(self, message: JsonValue, path: str) -> None:
         if not isinstance(message, dict):
@@ -121,21 +117,24 @@ class _MessagesReader(ShapedReader):
             self.say(role, block, path)
             return
         block, kind = kind_of_part(block, path)
-        if kind.endswith("tool_result"):
+        if result := kind.endswith("tool_result"):
             role = Role.TOOL
         known = kind in _MEDIA or _PLAIN.fullmatch(kind) is not None
         if not known and refers_to_media(block):
             self.unread(block, role, path)
-        place = path if known else path + BESIDE
-        apart = {"text", "thinking", "content", "source", "input"}
-        for field in ("text", "thinking"):
-            self._text(block.get(field), role, f"{place}.{field}")
-        self._nested(block.get("content"), role, f"{place}.content")
+        # Of a text or a thought an upstream reads only that; of a result what it holds.
+        beside = path + BESIDE
+        held = path if known and kind not in _ALONE else beside
+        place = beside if result else held
+        apart = {*_ALONE, "content", "source", "input"}
+        for field in _ALONE:
+            self._text(block.get(field), role, f"{path if kind == field else beside}.{field}")
+        self._nested(block.get("content"), role, f"{held}.content")
         if (source := block.get("source")) is not None:
             self._source(source, kind, role, f"{place}.source")
         if (given := block.get("input")) is not None:
             self.all_of(given, role, f"{place}.input")
-        self._rest(left_over(block, apart), kind, role, path + BESIDE if kind == "text" else place)
+        self._rest(left_over(block, apart), kind, role, place)
 
     def _text(self, text: JsonValue, role: Role, path: str) -> None:
         if isinstance(text, str):

@@ -43,7 +43,7 @@ _CALL = frozenset({"id", "function"})
 _FUNCTION = frozenset({"index", "name", "arguments"})
 _CHAT_APART = frozenset({"messages", "tools", "format", "guardrails"})
 _GENERATE_APART = frozenset({"prompt", "suffix", "system", "images", "format", "guardrails"})
-_MESSAGE_APART = frozenset({"role", "content", "images", "tool_calls"})
+_MESSAGE_APART = frozenset({"role", "content", "thinking", "images", "tool_calls"})
 
 
 def read_chat(body: bytes, limits: Limits) -> Asked:
@@ -107,6 +107,7 @@ class _OllamaReader(RequestReader):
         _check_case(message, _MESSAGE, path)
         role = role_of(message.get("role"), _ROLES, path)
         self.text(message.get("content"), role, f"{path}.content")
+        self.rest(message.get("thinking"), role, f"{path}.thinking")
         self.images(message.get("images"), role, f"{path}.images")
         calls = message.get("tool_calls")
         if calls is not None:

@@ -25,6 +25,16 @@ from guardproxy.strict_json import JsonValue, string_leaves
 
 # Drawings made of text, which a policy for images does not speak about.
 _VECTORS = ("image/svg+xml", "image/svg")
+_ELSEWHERE = frozenset(
+    {
+        "vector_store_ids", "library_ids", "file_ids", "file_id", "container", "container_id",
+        "server_url", "mcp_servers", "connector_id", "tunnel_id", "skill_id", "skills",
+        "data_sources", "dataSources",
+    }
+)  # fmt: skip
+"""Keys of a body or a tool that name what the model reads and nobody here has seen."""
+_SCHEMAS = frozenset({"parameters", "input_schema"})
+"""Keys of a function: what stands there describes arguments."""
 
 
 class RequestReader:
@@ -40,7 +50,10 @@ class RequestReader:
         self._parts = 0
 
     def asked(self, value: Mapping[str, JsonValue], body: bytes, *, stream: bool) -> Asked:
-        """All that was collected of a body."""
+        """All that was collected of a body, and what it names that is not in it."""
+        for field in sorted(_ELSEWHERE & value.keys()):
+            if value[field]:
+                self.unread(value[field], Role.DEFINITION, field)
         return Asked(
             texts=tuple(self.texts),
             media=tuple(self.media),
@@ -79,11 +92,27 @@ class RequestReader:
             joined = before[-SEAM_CHARACTERS:] + after[:SEAM_CHARACTERS]
             self.say(Role.USER, joined, path)
 
-    def definitions(self, tools: JsonValue, path: str) -> None:
+    def all_of(self, value: JsonValue, role: Role, path: str) -> None:
+        """Everything in a value, keys too, and what is JSON in its strings: a tool's arguments."""
+        self.say(role, everything_in(value), path)
+        inside = (unfolded(text) for _, text in string_leaves(value, keys=False))
+        self.say(role, "\n".join(filter(None, inside)), path)
+
+    def unread(self, value: JsonValue, role: Role, path: str) -> None:
+        """Something whose content is elsewhere or coded: for the policy to decide, as a file."""
+        self.media.append(MediaPart(role, MediaKind.FILE, path, size_of(value)))
+
+    def definitions(self, tools: JsonValue, path: str = "tools") -> None:
         """A list of tools that the model may call; null is none."""
-        if tools is not None:
-            for index, tool in enumerate(self.listed(tools, path, self.limits.tools)):
-                self.say(Role.DEFINITION, everything_in(tool), f"{path}[{index}]")
+        if tools is None:
+            return
+        for index, tool in enumerate(self.listed(tools, path, self.limits.tools)):
+            place = f"{path}[{index}]"
+            self.all_of(tool, Role.DEFINITION, place)
+            if _reads_elsewhere(tool):
+                self.unread(tool, Role.DEFINITION, place)
+            for kind, size in embedded_media(tool):
+                self.media.append(MediaPart(Role.DEFINITION, kind, place, size))
 
     def answer_format(self, schema: JsonValue, path: str) -> None:
         """What an answer must look like: a plain `type`, or a schema that the model reads."""
@@ -135,12 +164,13 @@ class RequestReader:
             raise RequestError(
                 "must be an object with a `type`", code="invalid_content", param=path
             )
-        if kind in fields.PART_TEXT:
-            text = {key: part[key] for key in part if key in fields.PART_TEXT_KEYS}
-            structure = fields.PART_STRUCTURE
-            self.say(role, text_of(text, structure=structure), path)
-            beside = left_over(part, fields.PART_TEXT_KEYS)
-            self.rest(beside, role, path + BESIDE, structure=structure)
+        key = fields.PART_TEXT.get(kind)
+        if key is not None:
+            said = {key: part.get(key)}
+            place = path if key == "text" else f"{path}.{key}"
+            self.say(role, text_of(said, structure=fields.PART_STRUCTURE), place)
+            beside = left_over(part, said)
+            self.rest(beside, role, path + BESIDE, structure=fields.PART_STRUCTURE)
             return
         medium = fields.PART_MEDIA.get(kind)
         if medium is not None:
@@ -207,3 +237,22 @@ def _without_payload(value: JsonValue) -> JsonValue:
 def size_of(value: JsonValue) -> int:
     """Characters of all strings in a part: its bytes on the wire, as media is ASCII."""
     return len(everything_in(value))
+
+
+def _reads_elsewhere(tool: JsonValue) -> bool:
+    """Whether a tool has strings under a key that names content outside the body.
+
+    Objects there do not count, and no function's schema: they describe a property of that name.
+    """
+    pending = [tool]
+    while pending:
+        node = pending.pop()
+        if isinstance(node, dict):
+            named = (node[key] for key in _ELSEWHERE & node.keys())
+            if any(isinstance(value, str | list) and value for value in named):
+                return True
+            skipped = _SCHEMAS if "name" in node else ()
+            pending.extend(left_over(node, skipped).values())
+        elif isinstance(node, list):
+            pending.extend(node)
+    return False

@@ -21,6 +21,7 @@ from guardproxy.dialects.shape import Shape
 from guardproxy.dialects.shaped_reader import ShapedReader
 from guardproxy.errors import RequestError
 from guardproxy.policy.config import Limits
+from guardproxy.policy.scope import BESIDE
 from guardproxy.strict_json import JsonValue
 
 _STORED = ("previous_response_id", "conversation", "prompt")
@@ -60,10 +61,6 @@ _CALLED = ("name", "arguments", "input", "code", "action", "actions", "operation
 _GIVEN = ("output", "outputs", "results", "error")
 """What came back: untrusted text."""
 _IMAGES = frozenset({"computer_screenshot", "image"})
-_ELSEWHERE = (
-    "vector_store_ids", "file_ids", "file_id", "container", "container_id", "server_url",
-    "connector_id", "tunnel_id", "skill_id", "skills",
-)  # fmt: skip
 
 
 def read_request(body: bytes, limits: Limits) -> Asked:
@@ -90,7 +87,7 @@ class _ResponsesReader(ShapedReader):
     def read(self, body: Mapping[str, JsonValue]) -> None:
         for field in _STORED:
             self._store(body.get(field), field)
-        self.tools(body.get("tools"), _ELSEWHERE)
+        self.definitions(body.get("tools"))
         self._text_format(body.get("text"))
         instructions = body.get("instructions")
         if isinstance(instructions, list):
@@ -140,7 +137,7 @@ class _ResponsesReader(ShapedReader):
         if kind == "message":
             role = role_of(item.get("role"), _ROLES, path)
             self.content(item.get("content"), role, f"{path}.content")
-            self.shaped(left_over(item, {"content"}), role, path, _ITEM)
+            self.shaped(left_over(item, {"content"}), role, path + BESIDE, _ITEM)
             return
         if kind == "item_reference":
             self.stored = self.stored or path
@@ -155,7 +152,7 @@ class _ResponsesReader(ShapedReader):
         for field in _GIVEN:
             self._given(item.get(field), f"{path}.{field}")
         if kind == "additional_tools":
-            self.tools(item.get("tools"), _ELSEWHERE, f"{path}.tools")
+            self.definitions(item.get("tools"), f"{path}.tools")
         elif item.get("tools") is not None:
             self.all_of(item["tools"], Role.TOOL, f"{path}.tools")
         rest = left_over(item, {*_CALLED, *_GIVEN, "tools"})

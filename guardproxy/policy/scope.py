@@ -4,6 +4,7 @@ A text can be cut so that no piece says anything: over the parts of a message, o
 messages. So besides each text alone, what stands around a cut between parts is judged whole, and
 the short texts of a request are judged in blocks, joined without separator (`kil` + `ling`) and
 with a space (`build a` + `bomb`). Pieces of one encoded text are joined whatever their length.
+All of it as upstreams may read it: with what stands beside a text and without, thoughts apart.
 """
 
 from __future__ import annotations
@@ -32,9 +33,14 @@ FRAGMENT_CHARACTERS = 80
 BLOCK_CHARACTERS = 600
 OVERLAP_CHARACTERS = 160
 
+# Where somebody says something: each is one text to the model, however many parts it has.
 _CONTENT = re.compile(
-    r"(?P<message>\w+\[\d+\](\.message)?)\.content(?P<place>\[\d+\].*)?", re.DOTALL
+    r"(?P<message>system|instructions|(?:completion_args\.)?prediction\.content"
+    r"|\w+\[\d+\](?:\.message)?\.(?:content|outputs?|results?|error|thinking|refusal"
+    r"|reasoning(?:_content)?))(?P<place>\[\d+\].*)?",
+    re.DOTALL,
 )
+_THOUGHTS = (".thinking", ".reasoning", ".reasoning_content", ".refusal")
 JOINED = ".."
 """Stands in the path of what was joined, between the first and the last path."""
 BESIDE = ".*"
@@ -150,58 +156,68 @@ def split_media(media: Iterable[MediaPart], config: PolicyConfig) -> MediaSplit:
 
 
 class _Content(NamedTuple):
-    """A text in a message's `content`; `place` is its place among several parts, if there are."""
+    """A text that somebody says.
+
+    `place` is its place among several parts, if there are. What stands `beside` what is said an
+    upstream may read or leave out; a `thought`, or a refusal, it may read apart as well.
+    """
 
     message: str
     place: str | None
     part: TextPart
-
-    @property
-    def beside(self) -> bool:
-        """Stands beside what is said: an upstream may or may not read it."""
-        return self.place is not None and BESIDE in self.place
+    beside: bool
+    thought: bool
 
 
 def _contents(texts: Iterable[TextPart]) -> list[_Content]:
-    matches = ((_CONTENT.fullmatch(part.path), part) for part in texts)
-    return [_Content(match["message"], match["place"], part) for match, part in matches if match]
+    return [
+        _Content(match["message"], match["place"], part, BESIDE in path, path.endswith(_THOUGHTS))
+        for part in texts
+        if (match := _CONTENT.fullmatch(path := part.path))
+    ]
+
+
+def _readings(contents: list[_Content]) -> Iterator[list[_Content]]:
+    """What upstreams may read as one: all, only what they know, what is said, what is thought."""
+    known = [each for each in contents if not each.beside]
+    thoughts = [each for each in known if each.thought]
+    yield contents
+    if len(known) < len(contents):
+        yield known
+    if thoughts:
+        yield [each for each in known if not each.thought]
+        yield thoughts
 
 
 def _joined_parts(contents: Iterable[_Content]) -> Iterator[TextPart]:
     for _, members in groupby(contents, key=lambda content: content.message):
         parts = [content for content in members if content.place]
-        if not parts:
-            continue
-        yield from _around_seams([content.part for content in parts])
-        # An upstream may leave out what it does not know, and read what is left in one.
-        yield from _around_seams([content.part for content in parts if not content.beside])
+        if len(parts) > 1:
+            for reading in _readings(parts):
+                yield from _around_seams([content.part for content in reading])
 
 
 def _joined_fragments(contents: Iterable[_Content]) -> Iterator[TextPart]:
     short = [each for each in contents if 0 < len(each.part.text) < FRAGMENT_CHARACTERS]
     untrusted = [each for each in short if each.part.role in _UNTRUSTED]
-    # Thrice: a word of the assistant's, or one that nobody reads, may stand between two of a
-    # user's, or be one of the pieces.
-    runs = (short, untrusted, [each for each in untrusted if not each.beside])
-    for run in runs:
-        for block in _blocks([each.part for each in run]):
-            for separator in ("", " "):
-                yield _join(block, separator.join(part.text for part in block))
+    # Twice: a word of the assistant's may stand between two of a user's, or be one of the pieces.
+    for run in (short, untrusted) if len(untrusted) < len(short) else (short,):
+        for reading in _readings(run):
+            for block in _blocks([each.part for each in reading]):
+                for separator in ("", " "):
+                    yield _join(block, separator.join(part.text for part in block))
 
 
 def _joined_codes(contents: Iterable[_Content]) -> Iterator[TextPart]:
     """What is encoded in pieces, of which each is noise and all are a text."""
-    pieces: list[str] = []
-    holders: list[TextPart] = []
-    for part in (content.part for content in contents):
-        if holds_code(part.text) and (found := _ENCODED.findall(part.text)):
-            pieces += found
-            holders.append(part)
-    if len(holders) > 1:
-        code = "".join(pieces)
-        decoded = decode_runs(code)
-        if decoded != code:
-            yield _join(holders, decoded.strip())
+    for reading in _readings([each for each in contents if holds_code(each.part.text)]):
+        found = [(each.part, _ENCODED.findall(each.part.text)) for each in reading]
+        holders = [part for part, pieces in found if pieces]
+        if len(holders) > 1:
+            code = "".join(piece for _, pieces in found for piece in pieces)
+            decoded = decode_runs(code)
+            if decoded != code:
+                yield _join(holders, decoded.strip())
 
 
 def holds_code(text: str) -> bool:

@@ -66,7 +66,7 @@ def paths(asked: Asked, text: str = BAD) -> list[str]:
             [
                 ("user", "messages[0].content[0]", "Read this."),
                 ("user", "messages[0].content[1].*", "a.pdf"),
-                ("assistant", "messages[1].content[0]", "Let me see."),
+                ("assistant", "messages[1].content[0].thinking", "Let me see."),
                 ("assistant", "messages[1].content[1]", "It says"),
                 ("user", "messages[2].content", "Go on."),
             ],

@@ -78,7 +78,7 @@ def test_documents_are_text_where_they_are_text_and_media_where_they_are_not() -
 def test_what_the_model_reads_elsewhere_is_for_the_policy() -> None:
     read = MESSAGES.read_request(json.dumps(RECORDED.requests["elsewhere"]).encode(), LIMITS)
 
-    assert [part.path for part in read.media] == ["mcp_servers", "container"]
+    assert [part.path for part in read.media] == ["container", "mcp_servers"]
     assert {part.kind for part in read.media} == {MediaKind.FILE}
 
 

@@ -54,7 +54,8 @@ def test_messages_say_what_they_say() -> None:
 
     assert said(chat(**message)) == [
         (Role.USER, "messages[0].content", "one"),
-        (Role.USER, "messages[0]", "two words\nsearch\nthree, four"),
+        (Role.USER, "messages[0].thinking", "two words"),
+        (Role.USER, "messages[0]", "search\nthree, four"),
     ]
     assert asked(read_chat).texts == asked(read_chat, messages=[]).texts == ()
 

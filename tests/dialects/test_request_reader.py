@@ -68,6 +68,42 @@ def test_definitions_are_the_applications_text_and_bounded() -> None:
         assert error.value.param == "tools"
 
 
+def test_arguments_are_judged_with_keys_and_as_their_reader_reads_them() -> None:
+    reader = RequestReader(LIMITS)
+    reader.all_of({"q": '["\\u0062omb"]'}, Role.ASSISTANT, "input")
+
+    assert [part.text for part in reader.texts] == ['q\n["\\u0062omb"]', "bomb"]
+
+
+@pytest.mark.parametrize(
+    "elsewhere",
+    [
+        {"deep": [{"server_url": "https://example.com/mcp"}]},
+        {"type": "document_library", "library_ids": ["l1"]},
+        {"type": "connector", "connector_id": "c1"},
+        {"type": "x", "parameters": {"file_ids": ["f1"]}},
+    ],
+)
+def test_m5_a_tool_that_reads_elsewhere_is_a_file(elsewhere: Json) -> None:
+    reader = RequestReader(LIMITS)
+    schema: Json = {"file_ids": ["a", "b"], "container": "c"}
+    reader.definitions([{"name": "f", "parameters": schema, "input_schema": schema}, elsewhere])
+
+    assert [(part.kind, part.path) for part in reader.media] == [(MediaKind.FILE, "tools[1]")]
+    assert [part.path for part in reader.texts] == ["tools[0]", "tools[1]"]
+
+
+def test_m5_what_a_body_names_that_is_not_in_it_is_a_file() -> None:
+    body: dict[str, Json] = {"file_ids": ["f1"], "data_sources": [{"type": "x"}], "container": None}
+
+    asked = RequestReader(LIMITS).asked({**body, "metadata": {"file_id": "f"}}, b"", stream=False)
+
+    assert [(part.kind, part.path) for part in asked.media] == [
+        (MediaKind.FILE, "data_sources"),
+        (MediaKind.FILE, "file_ids"),
+    ]
+
+
 def test_arguments_are_read_as_they_stand_and_decoded() -> None:
     reader = RequestReader(LIMITS)
     reader.called({"name": "f", "arguments": r'{"q": "\u0062omb"}', "x": 1}, Role.ASSISTANT, "c")

@@ -54,7 +54,7 @@ def test_items_are_judged_by_who_said_them() -> None:
     assert found["input[4].output"] == (Role.TOOL, "21 degrees")
     assert found["input[5].input"] == (Role.ASSISTANT, "print 21")
     assert found["input[6].output[0]"] == (Role.TOOL, "21")
-    assert found["input[7].content[1]"] == (Role.ASSISTANT, "Not more.")
+    assert found["input[7].content[1].refusal"] == (Role.ASSISTANT, "Not more.")
     assert "A report" in found["text.format"][1]
     assert found["tools[2]"][0] is Role.DEFINITION
 

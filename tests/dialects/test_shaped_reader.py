@@ -38,27 +38,6 @@ def test_a_medium_with_another_one_inside_is_one_file() -> None:
     assert [part.text for part in reader.texts] == ["A map"]
 
 
-def test_arguments_are_judged_with_keys_and_as_their_reader_reads_them() -> None:
-    reader = ShapedReader(Limits())
-    reader.all_of({"q": '["\\u0062omb"]'}, Role.ASSISTANT, "input")
-
-    assert [part.text for part in reader.texts] == ['q\n["\\u0062omb"]', "bomb"]
-
-
-def test_content_that_is_elsewhere_is_a_file() -> None:
-    reader = ShapedReader(Limits())
-    reader.tools([{"name": "f"}, {"deep": [{"server_url": ADDRESS}]}], ("server_url",))
-
-    assert [(part.kind, part.path) for part in reader.media] == [(MediaKind.FILE, "tools[1]")]
-    assert [part.path for part in reader.texts] == ["tools[0]", "tools[1]"]
-
-
-@pytest.mark.parametrize("tools", ["f", {"a": 1}])
-def test_tools_are_a_list(tools: str) -> None:
-    with pytest.raises(RequestError):
-        ShapedReader(Limits()).tools(tools, ())
-
-
 def test_more_parts_than_the_policy_allows_are_refused() -> None:
     reader = ShapedReader(Limits(parts=1))
     reader.count_part()
