@@ -6,6 +6,7 @@ policy (`policy.config.Limits`). `cli` makes one option of each field, from its 
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -15,6 +16,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 KIB = 1024
 MIB = 1024 * KIB
+
+_KEY = re.compile(r"[!-~]+")
 
 
 class LogLevel(StrEnum):
@@ -99,6 +102,34 @@ class Settings(BaseSettings):
     cache_entries: int = Field(
         default=16_384, ge=0, description="texts whose scores are remembered; 0 remembers none"
     )
+
+    @field_validator("policy", "model", "host", mode="before")
+    @classmethod
+    def _says_something(cls, value: object) -> object:
+        # An empty host would be every address, an empty path the current directory.
+        if isinstance(value, str) and not value.strip():
+            msg = "is empty; unset it for the default"
+            raise ValueError(msg)
+        return value
+
+    @field_validator("port", mode="before")
+    @classmethod
+    def _is_no_service_link(cls, value: object) -> object:
+        if isinstance(value, str) and value.startswith("tcp://"):
+            msg = (
+                "is the link Kubernetes makes for a Service named guardproxy; "
+                "set enableServiceLinks: false in the pod"
+            )
+            raise ValueError(msg)
+        return value
+
+    @field_validator("upstream_api_key")
+    @classmethod
+    def _fits_a_header(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not _KEY.fullmatch(value.get_secret_value()):
+            msg = "must be printable ASCII without spaces or line ends; unset it if there is none"
+            raise ValueError(msg)
+        return value
 
     @field_validator("upstream")
     @classmethod

@@ -122,3 +122,31 @@ def test_settings_do_not_change() -> None:
 
 def test_every_setting_says_what_it_is() -> None:
     assert all(field.description for field in Settings.model_fields.values())
+
+
+@pytest.mark.parametrize("key", ["", " ", "sk-op\n", " sk-op ", "sk op", "schlüssel", "sk-\x7f"])
+def test_an_upstream_key_that_no_header_can_hold_is_refused_without_repeating_it(key: str) -> None:
+    with pytest.raises(ValidationError, match="upstream_api_key") as refused:
+        Settings.model_validate({"upstream_api_key": key})
+
+    assert "sk-" not in str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["policy", "model", "host"])
+@pytest.mark.parametrize("value", ["", "  "])
+def test_an_empty_value_is_refused_by_name(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(f"GUARDPROXY_{name.upper()}", value)
+
+    with pytest.raises(ValidationError, match=f"{name}\n.*is empty; unset it"):
+        Settings()
+
+
+def test_the_port_that_kubernetes_puts_in_our_variable_is_refused_with_the_reason(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("GUARDPROXY_PORT", "tcp://10.0.0.5:8080")
+
+    with pytest.raises(ValidationError, match="enableServiceLinks: false"):
+        Settings()

@@ -25,6 +25,7 @@ from guardproxy.classifiers.manifest_form import (
     WindowShape,
 )
 from guardproxy.errors import ModelError
+from guardproxy.policy.problems import plain_message
 
 __all__ = (
     "EMBEDDED_FOLDER",
@@ -139,7 +140,7 @@ def _validated(form: type[_Form], content: object, file: Path) -> _Form:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         key = ".".join(str(part) for part in first["loc"])
-        raise ModelError(f"{file}: {key + ': ' if key else ''}{first['msg']}") from error
+        raise ModelError(f"{file}: {key + ': ' if key else ''}{plain_message(first)}") from error
 
 
 class _UniqueKeyLoader(yaml.SafeLoader):

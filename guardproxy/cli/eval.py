@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -24,6 +25,7 @@ from guardproxy.evals.trained_on import trained_sources
 JSON_FILE: Final = "report.json"
 MARKDOWN_FILE: Final = "report.md"
 PLOTS_FOLDER: Final = "plots"
+_RESAMPLES: Final = 200
 
 
 @click.command("eval")
@@ -41,7 +43,7 @@ PLOTS_FOLDER: Final = "plots"
     "--bootstrap",
     "resamples",
     type=click.IntRange(min=0, max=10_000),
-    default=200,
+    default=_RESAMPLES,
     show_default=True,
     metavar="NUMBER",
     help="resamples behind the 95 % intervals; 0 for none",
@@ -110,7 +112,15 @@ def evaluate_command(
         lambda context: asked(plan, context).passages,
         lambda scoring: evaluate(plan, wanted.policy, scoring),
     )
-    origin = _origin(wanted, plan, named, sample=sample, seconds=time.monotonic() - started)
+    origin = _origin(
+        wanted,
+        plan,
+        named,
+        data=data,
+        trained_file=trained_on,
+        sample=sample,
+        seconds=time.monotonic() - started,
+    )
     click.echo(
         as_json(origin, report) if shows_json else as_markdown(origin, report), nl=shows_json
     )
@@ -135,12 +145,19 @@ def _trained_on(wanted: Measured, file: Path | None) -> tuple[frozenset[str] | N
 
 
 def _origin(
-    wanted: Measured, plan: Plan, trained_on: str, *, sample: int | None, seconds: float
+    wanted: Measured,
+    plan: Plan,
+    trained_on: str,
+    *,
+    data: Sequence[Path],
+    trained_file: Path | None,
+    sample: int | None,
+    seconds: float,
 ) -> Origin:
     manifest = wanted.folder.manifest
     kept = "all" if sample is None else f"at most {sample} of each source and language, by hash"
     return Origin(
-        command=_command(wanted.files, plan, bare=wanted.bare, sample=sample),
+        command=_command(data, wanted, plan, trained_on=trained_file, sample=sample),
         date=datetime.now(UTC).strftime("%Y-%m-%d"),
         machine=machine(),
         versions=versions(),
@@ -157,16 +174,33 @@ def _origin(
     )
 
 
-def _command(files: Sequence[Path], plan: Plan, *, bare: bool, sample: int | None) -> str:
+def _command(
+    data: Sequence[Path],
+    wanted: Measured,
+    plan: Plan,
+    *,
+    trained_on: Path | None,
+    sample: int | None,
+) -> str:
     """The command that gives the same figures, without the paths of this machine."""
+    settings = wanted.settings
     words = ["guardproxy eval"]
-    words += [f"--data {folder}" for folder in sorted({file.parent.name or "." for file in files})]
+    words += [f"--data {_name(path)}" for path in data]
+    words += [f"--policy {_name(Path(settings.policy))}"] if settings.policy is not None else []
+    words += [f"--model {_name(settings.model)}"] if settings.model is not None else []
+    words += [f"--trained-on {_name(trained_on)}"] if trained_on is not None else []
     words += [f"--sample {sample}"] if sample is not None else []
-    words += ["--bare"] if bare else []
+    words += ["--bare"] if wanted.bare else []
     words += ["--partial"] if plan.partial else []
     words += ["--buried"] if plan.buried else []
     words += ["--behind"] if plan.behind else []
+    words += [f"--bootstrap {plan.resamples}"] if plan.resamples != _RESAMPLES else []
+    words += [f"--seed {plan.seed}"] if plan.seed else []
     return " ".join(words)
+
+
+def _name(path: Path) -> str:
+    return shlex.quote(path.absolute().name)
 
 
 def _plots(folder: Path, plan: Plan, table: Table) -> list[str]:

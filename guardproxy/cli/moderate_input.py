@@ -153,7 +153,9 @@ def _line(source: str, number: int, raw: bytes) -> Entry:
     try:
         text = _text(strict_json.read(raw, depth=_DEPTH, members=_MEMBERS))
     except RequestError as error:
-        return Entry(source, line=number, size=len(raw), error=error.message)
+        # Within the line: which one it is stands in front already.
+        message = error.message.replace("(line 1, column ", "(column ")
+        return Entry(source, line=number, size=len(raw), error=message)
     return Entry(source, text, number, len(raw))
 
 

@@ -11,6 +11,7 @@ import click
 from pydantic import SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 
+from guardproxy.policy.problems import plain_message
 from guardproxy.settings import Settings
 
 _METAVARS: Mapping[object, str] = {int: "NUMBER", float: "SECONDS", SecretStr: "KEY"}
@@ -40,7 +41,10 @@ def settings_from(options: Mapping[str, str | bool | None]) -> Settings:
     try:
         return Settings(**given)
     except ValidationError as error:
-        lines = [f"{_place(problem['loc'], given)}: {problem['msg']}" for problem in error.errors()]
+        lines = [
+            f"{_place(problem['loc'], given)}: {plain_message(problem)}"
+            for problem in error.errors(include_url=False)
+        ]
         raise click.UsageError("\n".join(lines)) from error
 
 

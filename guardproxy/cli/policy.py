@@ -12,6 +12,7 @@ from typing import BinaryIO, NoReturn
 import click
 
 from guardproxy.cli import policy_hash
+from guardproxy.cli.doubts import unused_routes
 from guardproxy.cli.options import settings_options
 from guardproxy.errors import GuardproxyError, PolicyError, RequestError
 from guardproxy.policy.load import (
@@ -66,7 +67,7 @@ def _check(name: str) -> bool:
         for problem in (error, *error.others):
             click.echo(f"Error: {problem}", err=True)
         return False
-    for warning in loaded.warnings:
+    for warning in (*loaded.warnings, *unused_routes(loaded.config, loaded.source)):
         click.echo(f"Warning: {warning}", err=True)
     click.echo(f"{loaded.source}: ok, {loaded.config.name}@{loaded.version}, {_guards(loaded)}")
     return True
@@ -190,7 +191,7 @@ def explain_command(
     try:
         code = run(policy_name, given, Direction(direction), as_json=as_json, model=model)
     except GuardproxyError as error:
-        _refuse(error)
+        _refuse(error, body)
     raise SystemExit(code)
 
 
@@ -217,7 +218,7 @@ def hash_command(text: str | None, body: BinaryIO | None) -> None:
     try:
         policy_hash.run(given)
     except GuardproxyError as error:
-        _refuse(error)
+        _refuse(error, body)
 
 
 class _UnusableError(click.ClickException):
@@ -226,9 +227,13 @@ class _UnusableError(click.ClickException):
     exit_code = _UNUSABLE
 
 
-def _refuse(error: GuardproxyError) -> NoReturn:
-    """Ends the command with one line."""
-    place = f"{error.param}: " if isinstance(error, RequestError) and error.param else ""
+def _refuse(error: GuardproxyError, body: BinaryIO | None = None) -> NoReturn:
+    """Ends the command with one line, which names the file if the fault is in a body."""
+    if not isinstance(error, RequestError):
+        raise _UnusableError(str(error)) from error
+    place = f"{error.param}: " if error.param else ""
     if str(error).startswith(place.rstrip(": ")):
         place = ""
-    raise _UnusableError(f"{place}{error}") from error
+    # The name of stdin is `<stdin>`, of a stream that is put in its place nothing.
+    file = "" if body is None else f"{getattr(body, 'name', 'stdin').strip('<>')}: "
+    raise _UnusableError(f"{file}{place}{error}") from error

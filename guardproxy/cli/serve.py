@@ -11,9 +11,11 @@ import socket
 import sys
 import tempfile
 from collections.abc import Callable
+from itertools import chain
 from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import click
 import uvicorn
@@ -22,6 +24,7 @@ from uvicorn.supervisors import Multiprocess
 
 from guardproxy.app import VERSION, Application, load_active, verified_model
 from guardproxy.cli.banner import banner
+from guardproxy.cli.doubts import route_as_base, unknown_variables, unused_routes
 from guardproxy.cli.open_files import allow_open_files
 from guardproxy.cli.options import settings_from, settings_options
 from guardproxy.errors import ConfigurationError
@@ -34,6 +37,9 @@ _UNSENT = 128 * 1024
 """Bytes of an answer that the system takes before it has sent them. By default it takes megabytes
 for a caller who does not read: all of it is fetched, judged, and thrown away."""
 _BACKLOG = 2048
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
+_EVERY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
 # Of a head, besides its target and its headers: the method, the version, white space.
 _HEAD_REST = 1024
 # uvicorn's 5 seconds are less than a busy machine takes to start a process with a model in it,
@@ -73,6 +79,15 @@ def serve(**options: str | bool | None) -> None:
         raise _Misconfigured(str(error)) from error
     listener = _listen(settings)
     host, port = listener.getsockname()[:2]
+    if is_own_address(settings.upstream, host, port):
+        listener.close()
+        raise _Misconfigured("--upstream: is the address this proxy listens on")
+    for doubt in chain(
+        unknown_variables(os.environ),
+        route_as_base(settings.upstream),
+        unused_routes(policy.config, policy.source),
+    ):
+        click.echo(f"Warning: {doubt}", err=True)
     address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
     click.echo(
         banner(
@@ -87,6 +102,18 @@ def serve(**options: str | bool | None) -> None:
         _serve_alone(settings, listener)
     else:
         _serve_together(settings, listener)
+
+
+def is_own_address(upstream: str, host: str, port: int) -> bool:
+    """Whether a URL leads to a listener, as far as its words say: no name is looked up."""
+    parts = urlsplit(upstream)
+    asked = parts.hostname
+    if (parts.port or _DEFAULT_PORTS[parts.scheme]) != port:
+        return False
+    everywhere = host in _EVERY_ADDRESS
+    return asked == host or (
+        asked in _LOOPBACK and (everywhere or (asked == "localhost" and host in _LOOPBACK))
+    )
 
 
 def _listen(settings: Settings) -> socket.socket:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 
 import click
 
@@ -100,16 +100,24 @@ def tune_command(
     try:
         found = places(wanted.policy, _DIRECTIONS[direction])
         now = thresholds_now(found.values())
+        off = [name for name in categories if name not in now]
         now = {name: now[name] for name in categories or now if name in now}
+        if not now:
+            _refuse_all_off(off, wanted.policy.source)
         choices = tune(_table(wanted, _DIRECTIONS[direction]), now, goal)
         before, after = _texts(wanted, found, choices)
     except PolicyError as error:
         raise click.UsageError(str(error)) from error
-    for line in _summary(choices):
+    for line in (*_summary(choices), *(f"{name}: stays switched off" for name in off)):
         click.echo(f"# {line}")
     click.echo(patch(before, after, wanted.policy.source), nl=False)
     if write is not None:
         _write(write, after)
+
+
+def _refuse_all_off(off: Sequence[str], source: str) -> NoReturn:
+    message = f"has switched off {', '.join(off) or 'every category'}: nothing to tune"
+    raise PolicyError(message, file=source)
 
 
 def _goal(fpr: float | None, precision: float | None, miss_cost: float | None) -> Goal:

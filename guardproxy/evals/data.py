@@ -6,7 +6,9 @@ Every problem is one line with file and line. What a text says is never repeated
 from __future__ import annotations
 
 import csv
+import errno
 import gzip
+import os
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -80,6 +82,8 @@ def data_files(paths: Sequence[Path]) -> list[Path]:
             raise DataError(f"holds no {', '.join(SUFFIXES)}", file=str(path))
         files += found
     for file in files:
+        if not file.exists():
+            raise DataError(os.strerror(errno.ENOENT), file=str(file))
         if not _is_data(file):
             raise DataError(f"is none of {', '.join(SUFFIXES)}", file=str(file))
     return files
@@ -153,13 +157,13 @@ def _columns(header: Sequence[str], file: Path) -> list[str]:
     problem = ""
     if "text" not in columns:
         problem = "the header has no column `text`"
-    elif not set(columns) & set(LABELS):
-        problem = f"the header names no category; these are {', '.join(LABELS)}"
     elif strange := [name for name in columns if name not in ("text", *_DETAILS, *LABELS)]:
         problem = (
             f"column {strange[0]!r} is neither `text` nor a category nor one of "
             f"{', '.join(_DETAILS)}; rename it or leave it out"
         )
+    elif not set(columns) & set(LABELS):
+        problem = f"the header names no category; these are {', '.join(LABELS)}"
     elif len(set(columns)) != len(columns):
         problem = "a column stands twice"
     if problem:

@@ -38,13 +38,18 @@ def places(policy: ActivePolicy, directions: Iterable[Direction]) -> dict[Place,
         PolicyError: there is none.
     """
     found: dict[Place, Guardrail] = {}
-    for direction in directions:
+    asked = list(directions)
+    has_v1 = False
+    for direction in asked:
         guardrails = policy.input if direction is Direction.INPUT else policy.output
+        has_v1 |= any(each.version == 1 for each in guardrails)
         own = [each for each in guardrails if each.version == 2]
         blocking = [each for each in own if each.action is Action.BLOCK]
         found |= {Place(direction, each.entry): each for each in blocking or own}
     if not found:
-        message = f"has no {_V2} entry to tune; `guardproxy policy migrate` makes them of v1's"
+        message = f"has no {_V2} entry in {' or '.join(asked)} to tune"
+        if has_v1:
+            message += "; `guardproxy policy migrate` makes them of v1's"
         raise PolicyError(message, file=policy.source)
     return found
 

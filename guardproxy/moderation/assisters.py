@@ -13,6 +13,7 @@ from guardproxy.errors import RequestError
 from guardproxy.moderation.mapping import Judged
 from guardproxy.moderation.openai import text_result
 from guardproxy.moderation.question import Body, Problem, Question
+from guardproxy.strict_json import is_plain_key
 
 DEFAULT_MODEL = "llama-guard-3"
 MODELS: tuple[str, ...] = (DEFAULT_MODEL, "shieldgemma")
@@ -44,7 +45,9 @@ def read(body: Body) -> Question:
     """
     for key in body:
         if key not in ("input", "model"):
-            raise _invalid("invalid_parameter", "Only input and model are parameters.", "body")
+            # A key may be anybody's text; shown is what looks like a name.
+            place = key if is_plain_key(key) else "body"
+            raise _invalid("invalid_parameter", "Only input and model are parameters.", place)
     model = body.get("model", DEFAULT_MODEL)
     if not isinstance(model, str) or model not in MODELS:
         raise _invalid("invalid_model", f"Model must be one of: {', '.join(MODELS)}.", "model")

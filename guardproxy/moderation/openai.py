@@ -14,6 +14,7 @@ from guardproxy.content import Passage
 from guardproxy.errors import RequestError
 from guardproxy.moderation.mapping import OPENAI_OMNI, OPENAI_TEXT, Judged, VendorKey, read_as
 from guardproxy.moderation.question import Body, Problem, Question
+from guardproxy.strict_json import is_plain_key
 
 DEFAULT_MODEL = "omni-moderation-latest"
 
@@ -37,7 +38,9 @@ def read(body: Body) -> Question:
     """
     for key in body:
         if key not in ("input", "model"):
-            raise _invalid("unknown_parameter", "Only 'input' and 'model' are parameters.", "body")
+            # A key may be anybody's text; shown is what looks like a name.
+            place = key if is_plain_key(key) else "body"
+            raise _invalid("unknown_parameter", "Only 'input' and 'model' are parameters.", place)
     asked = body.get("model", DEFAULT_MODEL)
     if not isinstance(asked, str):
         raise _invalid("invalid_type", "'model' must be a string.", "model")

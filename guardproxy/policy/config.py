@@ -7,10 +7,12 @@ The text below a field is its description in the JSON Schema.
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from typing import Annotated, Generic, Literal, Self, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from guardproxy.content import Role
 from guardproxy.policy.taxonomy import V1_CATEGORIES, V1_SOURCES, V2_CATEGORIES
@@ -18,6 +20,9 @@ from guardproxy.verdict import Action, StreamMode
 
 KIB = 1024
 MIB = 1024 * KIB
+
+NOTHING_GIVEN = "nothing_given"
+"""The type of an error about an entry in which the important part is missing."""
 
 Threshold = Annotated[float, Field(strict=True, ge=0.0, le=1.0, allow_inf_nan=False)]
 # Goes out again in bodies and headers, so it has the form of a name.
@@ -75,9 +80,9 @@ class _ModerationConfig(_Strict, Generic[Category]):
         # mistyped entry, and letting it through would be a guard that is off without a trace.
         given = (self.custom_category_thresholds or {}).values()
         if self.ignore_other_categories and all(threshold is None for threshold in given):
-            raise ValueError(
-                "evaluates no category: ignore_other_categories is true and no threshold is given; "
-                "a client library may have dropped an invalid one"
+            raise PydanticCustomError(
+                NOTHING_GIVEN,
+                "evaluates no category: ignore_other_categories is true and no threshold is given",
             )
         return self
 
@@ -111,9 +116,13 @@ class GuardrailConfig(_Strict):
         # The Mistral SDK drops an invalid sub-config whole, so an empty entry is most often a
         # mistyped one: letting it through would be a guard that is off without a trace.
         if self.moderation_llm_v1 is None and self.moderation_llm_v2 is None:
-            raise ValueError(
-                "has neither moderation_llm_v1 nor moderation_llm_v2; "
-                "a client library may have dropped an invalid one"
+            empty = sorted(self.model_fields_set & {"moderation_llm_v1", "moderation_llm_v2"})
+            if empty:
+                raise PydanticCustomError(
+                    NOTHING_GIVEN, "{name} is empty; give at least its action", {"name": empty[0]}
+                )
+            raise PydanticCustomError(
+                NOTHING_GIVEN, "has neither moderation_llm_v1 nor moderation_llm_v2"
             )
         return self
 
@@ -183,10 +192,22 @@ class Limits(_Strict):
     """Bytes of a stream held back at once."""
 
 
+_SEGMENT = re.compile(r"([^{}]|\{[^{}]*\})*")
+
+
+def _possible_path(path: str) -> str:
+    for segment in path.split("/"):
+        if segment in (".", ".."):
+            raise ValueError("has a segment of dots, which no request may have")
+        if _SEGMENT.fullmatch(segment) is None:
+            raise ValueError("has a segment with a brace that has no counterpart: {name}")
+    return path
+
+
 class PassthroughRoute(_Strict):
     """A route that no dialect covers and that may pass: every string in it is judged as text."""
 
-    path: str = Field(pattern=r"^/[A-Za-z0-9._~/{}-]*$")
+    path: Annotated[str, Field(pattern=r"^/[A-Za-z0-9._~/{}-]*$"), AfterValidator(_possible_path)]
     """Path as the caller sends it; `{name}` stands for one segment."""
     methods: list[Literal["GET", "POST", "PUT", "PATCH", "DELETE"]] = Field(min_length=1)
     """HTTP methods."""

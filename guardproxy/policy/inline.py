@@ -40,7 +40,7 @@ def read_inline(raw: object) -> tuple[GuardrailConfig, ...]:
     try:
         return tuple(_ENTRIES.validate_python(raw))
     except ValidationError as error:
-        problem = next(problems_in(error))
+        problem = next(problems_in(error, sent_by_client=True))
         raise _refused(problem.loc, problem.message) from None
 
 

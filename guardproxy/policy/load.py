@@ -69,6 +69,8 @@ def policy_path(name_or_path: str | None = None) -> Path:
         return path
     shipped = shipped_policies()
     if name not in shipped:
+        if name and path.is_dir():
+            raise PolicyError("is a directory, not a policy", file=name)
         raise PolicyError(
             f"no policy {name!r} is shipped; give one of {', '.join(shipped)}, or a path to a file"
         )

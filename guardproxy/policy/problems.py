@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from guardproxy.policy.config import (
+    NOTHING_GIVEN,
     SCOPES,
     GuardrailConfig,
     Limits,
@@ -26,25 +27,34 @@ from guardproxy.verdict import Action
 
 Loc: TypeAlias = tuple[str | int, ...]
 
-_SECTIONS: tuple[type[BaseModel], ...] = (
-    PolicyConfig, GuardrailConfig, ModerationV1Config,
-    ModerationV2Config, StreamingConfig, UnscannableConfig, Limits,
-    PassthroughRoute,
+_TOP_LEVEL = "the top level"
+_ENTRY = "an entry"
+# Of a key that two sections have, the last one counts.
+_SECTIONS: tuple[tuple[str, type[BaseModel]], ...] = (
+    ("passthrough", PassthroughRoute), ("limits", Limits), ("unscannable", UnscannableConfig),
+    ("streaming", StreamingConfig), ("moderation_llm_v1", ModerationV1Config),
+    ("moderation_llm_v2", ModerationV2Config), (_ENTRY, GuardrailConfig),
+    (_TOP_LEVEL, PolicyConfig),
 )  # fmt: skip
-_KNOWN_KEYS = sorted(
-    {key for section in _SECTIONS for key in section.model_fields}
-    | set(V1_CATEGORIES)
-    | set(V2_CATEGORIES)
-)
+_THRESHOLDS = "custom_category_thresholds"
+_HOMES = dict.fromkeys((*V1_CATEGORIES, *V2_CATEGORIES), _THRESHOLDS) | {
+    key: name for name, section in _SECTIONS for key in section.model_fields
+}
+"""Key -> where it belongs."""
+_KNOWN_KEYS = sorted(_HOMES)
 _MESSAGES = {
     "missing": "is missing",
     "float_type": "must be a number",
+    "float_parsing": "must be a number",
     "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "bool_parsing": "must be true or false",
     "bool_type": "must be true or false",
     "string_type": "must be text",
     "list_type": "must be a list",
     "dict_type": "must be a mapping",
     "model_type": "must be a mapping",
+    "extra_forbidden": "unknown key",
     "finite_number": "must be a finite number",
     "too_short": "must not be empty",
 }
@@ -60,19 +70,32 @@ class Problem:
     message: str
 
 
-def problems_in(error: ValidationError) -> Iterator[Problem]:
-    """Each problem once, in pydantic's order. No message repeats a value that was given."""
+def problems_in(error: ValidationError, *, sent_by_client: bool = False) -> Iterator[Problem]:
+    """Each problem once, in pydantic's order. No message repeats a value that was given.
+
+    Args:
+        error: of a policy, or of entries.
+        sent_by_client: entries that came in a request, through a library that may drop things.
+    """
     for details in error.errors(include_url=False):
         loc = tuple(step for step in details["loc"] if step != _KEY_STEP)
-        yield Problem(loc, _message(details, loc))
+        dropped = sent_by_client and details["type"] == NOTHING_GIVEN
+        hint = "; a client library may have dropped an invalid one" if dropped else ""
+        yield Problem(loc, _message(details, loc) + hint)
 
 
 def _message(details: ErrorDetails, loc: Loc) -> str:
     kind = details["type"]
     if kind == "extra_forbidden":
-        return _unknown_key(str(loc[-1]))
+        return _unknown_key(str(loc[-1]), loc[:-1])
+    return plain_message(details) + _hint(kind, details["input"])
+
+
+def plain_message(details: ErrorDetails) -> str:
+    """What pydantic found, in our words, whatever was validated."""
+    kind = details["type"]
     if kind in _MESSAGES:
-        return _MESSAGES[kind] + _hint(kind, details["input"])
+        return _MESSAGES[kind]
     message = details["msg"].removeprefix("Value error, ")
     return message.replace("Input should", "must").replace("String should", "must")
 
@@ -85,9 +108,23 @@ def _hint(kind: str, given: object) -> str:
     return ""
 
 
-def _unknown_key(key: str) -> str:
+def _unknown_key(key: str, above: Loc) -> str:
+    if key in _HOMES:
+        return f"unknown key here: belongs {_where(_HOMES[key], above)}"
     close = get_close_matches(key, _KNOWN_KEYS, n=1)
     return f"unknown key; did you mean {close[0]}?" if close else "unknown key"
+
+
+def _where(home: str, above: Loc) -> str:
+    """How to get from a place to where a key belongs."""
+    section = next((step for step in reversed(above) if isinstance(step, str)), "")
+    if home == _TOP_LEVEL:
+        return "at the top level"
+    if home == _ENTRY:
+        return f"one level higher, beside {section}" if above else "in an entry of input or output"
+    if isinstance(above[-1] if above else None, int) or home == _THRESHOLDS:
+        return f"one level deeper, below {home}"
+    return f"below {home}"
 
 
 def warnings_about(config: PolicyConfig) -> Iterator[Problem]:

@@ -34,7 +34,7 @@ _AMBIGUOUS_PATH = re.compile(rb"%2f|%5c|%00|[#\\\x00-\x20\x7f-\xff]", re.IGNOREC
 # RFC 3986, 3.2.2 and 3.2.3, without user: nothing here asks where it points, others may.
 _HOST = re.compile(rb"[A-Za-z0-9._~%!$&'()*+,;=:\[\]-]*")
 _UNPRINTABLE = re.compile(rb"[^\t\x20-\x7e]")
-_OPEN_TO_ALL = frozenset({"/healthz", "/readyz", "/metrics"})
+OPEN_TO_ALL = frozenset({"/healthz", "/readyz", "/metrics"})
 
 # RFC 9745 and RFC 8594: Mistral's dates for its v1 categories, 2026-03-31 and 2026-06-30.
 _V1_DEPRECATED: Headers = [
@@ -182,7 +182,7 @@ class Gate:
         _check_framing(headers)
 
     def _check_key(self, scope: Scope) -> None:
-        if not self._key_digests or scope["path"] in _OPEN_TO_ALL:
+        if not self._key_digests or scope["path"] in OPEN_TO_ALL:
             return
         presented = _digest(_presented_key(scope["headers"]))
         # All are compared, whichever fits, so that time says nothing.

@@ -56,7 +56,7 @@ def test_json_says_the_same_for_programs(data: Path) -> None:
     harmful = section["slices"]["source"][0]
     assert harmful["found"]["value"] >= 2 / 3
     assert shown["origin"]["judged"] == "the model alone (--bare)"
-    assert shown["origin"]["command"].endswith("--sample 3 --bare")
+    assert shown["origin"]["command"].endswith("--sample 3 --bare --bootstrap 0")
     assert "at most 3" in shown["origin"]["sample"]
 
 
@@ -186,3 +186,36 @@ def test_what_cannot_be_used_is_one_line(
     assert result.exit_code == 2
     (line,) = [line for line in result.stderr.splitlines() if line.startswith("Error: ")]
     assert says in line
+
+
+@pytest.mark.usefixtures("quick")
+def test_the_command_that_is_told_gives_the_same_figures(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    trained = tmp_path / "run.json"
+    trained.write_text('{"sources": ["harmless"]}')
+    given = [
+        "--data", "rows.jsonl", "--policy", "strict", "--trained-on", "run.json",
+        "--bootstrap", "5", "--seed", "3",
+    ]  # fmt: skip
+    command = report(run(*given, "--json"))["origin"]["command"]
+
+    assert command == f"guardproxy eval {' '.join(given)}"
+    assert report(run(*command.split()[2:], "--json"))["origin"]["command"] == command
+
+
+@pytest.mark.usefixtures("quick")
+def test_the_command_that_is_told_names_no_paths_of_the_machine(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "set").mkdir()
+    data.rename(tmp_path / "set" / "rows.jsonl")
+
+    whole = report(run("--data", tmp_path / "set", "--model", EMBEDDED_FOLDER, "--json"))
+    monkeypatch.chdir(tmp_path / "set")
+    here = report(run("--data", ".", "--json"))
+
+    assert whole["origin"]["command"] == "guardproxy eval --data set --model model"
+    assert here["origin"]["command"] == "guardproxy eval --data set"

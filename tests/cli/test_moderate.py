@@ -102,7 +102,7 @@ def test_lines_of_json_are_judged_past_a_bad_one(keywords: KeywordClassifier) ->
     assert result.exit_code == 1
     assert [line["line"] for line in lines(result)] == [1, 2, 3]
     assert lines(result)[2]["violated"]
-    assert "stdin:2: not valid JSON" in result.stderr
+    assert "stdin:2: not valid JSON: Expecting value (column 1)" in result.stderr
 
 
 def test_a_bad_line_stands_in_the_table(keywords: KeywordClassifier) -> None:

@@ -81,3 +81,13 @@ def test_keys_are_not_shown() -> None:
     shown = CliRunner().invoke(everything, ["--upstream-api-key", "sk-secret"])
 
     assert "secret" not in shown.output
+
+
+def test_what_is_wrong_is_said_in_plain_words() -> None:
+    given = ["--port", "http", "--workers", "0", "--upstream", "x", "--idle-timeout", "soon"]
+    shown = CliRunner().invoke(everything, given).output
+
+    assert "--port: must be a whole number\n" in shown
+    assert "--workers: must be greater than or equal to 1\n" in shown
+    assert "--upstream: must be an http(s) URL" in shown
+    assert "--idle-timeout: must be a number\n" in shown

@@ -169,3 +169,45 @@ def test_every_command_has_help() -> None:
     assert set(policy.commands) == {"check", "explain", "hash", "list", "migrate", "schema"}
     for name in policy.commands:
         assert guardproxy(name, "--help").exit_code == 0
+
+
+def test_check_of_a_folder_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "mine").mkdir()
+    monkeypatch.chdir(tmp_path)
+
+    assert "Error: mine: is a directory" in guardproxy("check", "mine").stderr
+
+
+def test_check_warns_of_routes_that_are_never_passed_through(tmp_path: Path) -> None:
+    file = written(
+        tmp_path / "routes.yaml",
+        "name: routes\noutput: []\ninput:\n  - moderation_llm_v2: {}\npassthrough:\n"
+        "  - {path: /v1/chat/completions, methods: [POST]}\n"
+        "  - {path: /v1/moderations, methods: [POST]}\n"
+        "  - {path: /metrics, methods: [GET]}\n"
+        "  - {path: /v1/audio, methods: [POST]}\n",
+    )
+
+    result = guardproxy("check", file)
+
+    assert result.exit_code == 0
+    assert [line.split(":")[2].strip() for line in result.stderr.splitlines()] == [
+        "passthrough[0]", "passthrough[1]", "passthrough[2]",
+    ]  # fmt: skip
+    assert "is guarded" in result.stderr
+    assert result.stderr.count("is guardproxy's own") == 2
+
+
+@pytest.mark.parametrize("command", [["explain", "strict"], ["hash"]])
+@pytest.mark.parametrize("body", ["{", '{"model": "m"}'])
+def test_what_is_wrong_with_a_body_names_its_file(
+    tmp_path: Path, command: list[str], body: str
+) -> None:
+    file = written(tmp_path / "request.json", body)
+
+    named = guardproxy(*command, "--request", file)
+    piped = guardproxy(*command, "--request", "-", stdin=body)
+
+    assert named.exit_code == piped.exit_code == 2
+    assert named.stderr.startswith(f"Error: {file}: ")
+    assert piped.stderr.startswith("Error: stdin: ")

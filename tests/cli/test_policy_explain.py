@@ -126,7 +126,7 @@ def test_explain_refuses_the_callers_entries_where_the_policy_does(tmp_path: Pat
     )
 
     assert result.exit_code == 2
-    assert result.stderr.startswith("Error: guardrails: the policy takes no guardrails")
+    assert result.stderr.startswith("Error: stdin: guardrails: the policy takes no guardrails")
 
 
 @pytest.mark.parametrize(
@@ -135,14 +135,18 @@ def test_explain_refuses_the_callers_entries_where_the_policy_does(tmp_path: Pat
         (["strict"], None, "give either --text TEXT or --request FILE"),
         (["strict", "--text", "a", "--request", "-"], "{}", "give either --text TEXT"),
         (["lax", "--text", "a"], None, "no policy 'lax' is shipped"),
-        (["strict", "--request", "-"], '{"messages": []}', "Error: messages: must not be empty"),
+        (
+            ["strict", "--request", "-"],
+            '{"messages": []}',
+            "Error: stdin: messages: must not be empty",
+        ),
         (["strict", "--request", "-"], "x", "Error: "),
         (["strict", "--request", "nowhere.json"], None, "No such file or directory"),
         (["strict", "--text", "a", "--model", "nowhere"], None, "nowhere"),
         (
             ["strict", "--request", "-"],
             ask(guardrails=[{}]),
-            "Error: guardrails[0] has neither moderation_llm_v1 nor moderation_llm_v2",
+            "Error: stdin: guardrails[0] has neither moderation_llm_v1 nor moderation_llm_v2",
         ),
         (["strict", "--request", "-"], " " * (4 * 2**20 + 1), "longer than the policy's limit"),
     ],

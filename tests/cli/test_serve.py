@@ -10,6 +10,7 @@ import os
 import pickle
 import signal
 import socket
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -187,3 +188,59 @@ def test_what_is_loaded_is_never_looked_through_for_garbage_again() -> None:
     finally:
         gc.unfreeze()
         gc.set_threshold(*before)
+
+
+@pytest.mark.parametrize(
+    ("upstream", "listens", "itself"),
+    [
+        ("http://127.0.0.1:8080/v1", ("127.0.0.1", 8080), True),
+        ("http://localhost:8080/v1", ("127.0.0.1", 8080), True),
+        ("http://127.0.0.1:8080", ("0.0.0.0", 8080), True),  # noqa: S104 - compared, not bound
+        ("http://[::1]:8080", ("::", 8080, 0, 0), True),
+        ("http://10.0.0.5:8080", ("10.0.0.5", 8080), True),
+        ("http://127.0.0.1", ("127.0.0.1", 80), True),
+        ("http://127.0.0.1:8081/v1", ("127.0.0.1", 8080), False),
+        ("http://10.0.0.6:8080", ("10.0.0.5", 8080), False),
+        ("http://10.0.0.5:8080", ("127.0.0.1", 8080), False),
+        ("http://127.0.0.2:8080", ("127.0.0.1", 8080), False),
+        ("http://model:8080", ("0.0.0.0", 8080), False),  # noqa: S104 - as above
+    ],
+)
+def test_an_upstream_that_is_this_listener_is_known(
+    upstream: str, listens: tuple[str, int], *, itself: bool
+) -> None:
+    assert module.is_own_address(upstream, listens[0], listens[1]) is itself
+
+
+def test_a_proxy_of_itself_does_not_start() -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    result = CliRunner().invoke(
+        serve, ["--port", str(port), "--upstream", f"http://127.0.0.1:{port}/v1"]
+    )
+
+    assert result.exit_code == 2
+    assert "Error: --upstream: is the address this proxy listens on" in result.stderr
+
+
+def test_what_is_seldom_meant_is_told_before_the_banner(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    policy = tmp_path / "own.yaml"
+    policy.write_text(
+        "name: own\ninput:\n  - moderation_llm_v2: {}\noutput: []\n"
+        "passthrough:\n  - {path: /metrics, methods: [GET]}\n",
+        encoding="utf-8",
+    )
+    monkeypatch.setenv("GUARDPROXY_POLCY", "strict")
+    monkeypatch.setattr(module, "_serve_alone", lambda _, listener: listener.close())
+    given = ["--port", "0", "--policy", str(policy), "--upstream", "http://x.example/v1/messages"]
+    result = CliRunner().invoke(serve, given)
+
+    assert result.exit_code == 0
+    assert [line.rpartition(": ")[2] for line in result.stderr.splitlines()] == [
+        "is not read; did you mean GUARDPROXY_POLICY?",
+        "ends like a route; give the base URL, e.g. https://api.openai.com/v1",
+        "/metrics is guardproxy's own",
+    ]

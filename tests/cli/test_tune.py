@@ -86,3 +86,28 @@ def test_what_cannot_be_used_is_one_line(home: Path, arguments: list[str], says:
     assert result.exit_code == 2
     (line,) = [line for line in result.stderr.splitlines() if line.startswith("Error: ")]
     assert says in line
+
+
+@pytest.mark.parametrize("goal", [["--category", "law"], []])
+def test_what_the_policy_has_switched_off_is_said(home: Path, goal: list[str]) -> None:
+    off = POLICY.replace(
+        "action: block  # for good",
+        "action: block\n      ignore_other_categories: true\n"
+        "      custom_category_thresholds: {jailbreaking: 0.5}",
+    )
+    (home / "off.yaml").write_text(off)
+    result = run("--fpr", "0.1", "--policy", "off.yaml", "--category", "pii", *goal)
+
+    assert result.exit_code == 2
+    assert "off.yaml: has switched off pii" in result.stderr
+    assert "nothing to tune" in result.stderr
+
+
+def test_an_entry_that_is_missing_is_missed_in_its_direction(home: Path) -> None:
+    given = ["--fpr", "0.1", "--direction", "output", "--policy", "mine.yaml"]
+
+    assert "has no moderation_llm_v2 entry in output to tune" in run(*given).stderr
+    assert "migrate" not in run(*given).stderr
+
+    (home / "v1.yaml").write_text(POLICY.replace("_v2", "_v1"))
+    assert "migrate" in run("--fpr", "0.1", "--policy", "v1.yaml").stderr

@@ -127,6 +127,7 @@ def test_what_is_no_row_is_named_by_file_and_line(
         (b"", ": holds no rows"),
         (b"text,pii\n", ": holds no rows"),
         (b"words,pii\nx,1\n", ":1: the header has no column `text`"),
+        (b"text,self_harm\nx,1\n", ":1: column 'self_harm' is neither"),
         (b"text,lang\nx,en\n", ":1: the header names no category; these are sexual"),
         (b"text,pii,rude\nx,1,1\n", ":1: column 'rude' is neither `text` nor a category"),
         (b"text,pii,pii\nx,1,1\n", ":1: a column stands twice"),
@@ -164,6 +165,7 @@ def test_files_that_are_missing_or_of_no_format_are_refused(tmp_path: Path) -> N
         read_rows([tmp_path / "none.jsonl"])
     with pytest.raises(DataError, match=r"holds no \.jsonl"):
         data_files([tmp_path])
+    (tmp_path / "rows.txt").touch()
     with pytest.raises(DataError, match=r"is none of \.jsonl"):
         data_files([tmp_path / "rows.txt"])
 
@@ -193,3 +195,8 @@ def test_a_row_that_is_written_is_read(
 
     assert row.text == text
     assert row.labels == labels
+
+
+def test_a_path_that_is_not_there_is_not_judged_by_its_name(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="nothere: No such file or directory"):
+        read_rows([tmp_path / "nothere"])

@@ -36,7 +36,8 @@ def test_without_a_model_it_is_llama_guard() -> None:
         ({"input": ["a", ""]}, "empty_input", "input"),
         ({"input": "a", "model": 1}, "invalid_model", "model"),
         ({"input": "a", "model": "gpt-5"}, "invalid_model", "model"),
-        ({"input": "a", "language": "en"}, "invalid_parameter", "body"),
+        ({"input": "a", "language": "en"}, "invalid_parameter", "language"),
+        ({"input": "a", "who am I": "me"}, "invalid_parameter", "body"),
     ],
 )
 def test_what_cannot_be_judged_is_refused_with_its_place(

@@ -78,7 +78,8 @@ def test_an_image_beside_text_is_counted_and_never_claimed_as_judged() -> None:
         ({"input": [TEXT, IMAGE], "model": "text-moderation-latest"}, "invalid_value", "input"),
         ({"input": "a", "model": None}, "invalid_type", "model"),
         ({"input": "a", "model": "gpt-5"}, "model_not_found", "model"),
-        ({"input": "a", "user": "me"}, "unknown_parameter", "body"),
+        ({"input": "a", "user": "me"}, "unknown_parameter", "user"),
+        ({"input": "a", "who am I": "me"}, "unknown_parameter", "body"),
     ],
 )
 def test_what_cannot_be_judged_is_refused_with_its_place(

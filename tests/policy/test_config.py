@@ -99,3 +99,16 @@ def test_only_the_operators_own_roles_can_be_exempt(role: str) -> None:
 def test_a_passthrough_path_is_a_plain_path(path: str) -> None:
     with pytest.raises(ValidationError, match="should match pattern"):
         PolicyConfig.model_validate(MINIMAL | {"passthrough": [{"path": path, "methods": ["GET"]}]})
+
+
+@pytest.mark.parametrize("path", ["/v1/{a", "/v1/a}", "/v1/{a{b}}", "/v1/../x", "/v1/.", "/.."])
+def test_a_passthrough_path_that_no_request_can_have_is_refused(path: str) -> None:
+    with pytest.raises(ValidationError, match="segment"):
+        PolicyConfig.model_validate(MINIMAL | {"passthrough": [{"path": path, "methods": ["GET"]}]})
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/v1/{a}", "/v1/{a}/b.c/...", "/v1/x/", "/{a-b_1}", "/v1/{a}.b"]
+)
+def test_a_passthrough_path_may_stand_for_segments(path: str) -> None:
+    PolicyConfig.model_validate(MINIMAL | {"passthrough": [{"path": path, "methods": ["GET"]}]})

@@ -132,7 +132,7 @@ V2 = "guardrails[0].moderation_llm_v2"
         ([None], "guardrails[0]", "must be a mapping"),
         ([{}], "guardrails[0]", "has neither moderation_llm_v1 nor moderation_llm_v2"),
         ([{"block_on_error": False}], "guardrails[0]", "has neither"),
-        ([{"moderation_llm_v2": None}], "guardrails[0]", "has neither"),
+        ([{"moderation_llm_v2": None}], "guardrails[0]", "moderation_llm_v2 is empty"),
         ([{"moderation_llm_v2": {}}, {}], "guardrails[1]", "has neither"),
         ([{"moderation_llm_v2": []}], V2, "must be a mapping"),
         ([{"moderation_llm_v2": {}, "spam": 1}], "guardrails[0].spam", "unknown key"),

@@ -68,3 +68,53 @@ def test_what_is_seldom_meant_is_warned_about() -> None:
         ("input", 0, "moderation_llm_v1"),
         ("input", 0, "moderation_llm_v2"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        (
+            {"input": [{"moderation_llm_v2": {}, "action": "block"}]},
+            "unknown key here: belongs one level deeper, below moderation_llm_v2",
+        ),
+        (
+            {"input": [{"moderation_llm_v2": {"pii": 0.4}}]},
+            "unknown key here: belongs one level deeper, below custom_category_thresholds",
+        ),
+        (
+            {"input": [{"moderation_llm_v2": {"block_on_error": True}}]},
+            "unknown key here: belongs one level higher, beside moderation_llm_v2",
+        ),
+        ({"choices": 3}, "unknown key here: belongs below limits"),
+        ({"limits": {"output": []}}, "unknown key here: belongs at the top level"),
+    ],
+)
+def test_a_known_key_in_the_wrong_place_is_told_where_it_belongs(
+    given: dict[str, object], says: str
+) -> None:
+    (problem,) = problems(policy(**given))
+
+    assert problem.message == says
+
+
+@pytest.mark.parametrize(
+    ("entry", "says"),
+    [
+        ({}, "has neither moderation_llm_v1 nor moderation_llm_v2"),
+        ({"moderation_llm_v2": None}, "moderation_llm_v2 is empty; give at least its action"),
+        ({"moderation_llm_v1": None}, "moderation_llm_v1 is empty; give at least its action"),
+        (
+            {"moderation_llm_v2": {"ignore_other_categories": True}},
+            "evaluates no category: ignore_other_categories is true and no threshold is given",
+        ),
+    ],
+)
+def test_only_callers_are_told_of_client_libraries(entry: object, says: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        PolicyConfig.model_validate(policy(input=[entry]))
+
+    (written,) = problems_in(caught.value)
+    (sent,) = problems_in(caught.value, sent_by_client=True)
+
+    assert written.message == says
+    assert sent.message == f"{says}; a client library may have dropped an invalid one"
