@@ -15,11 +15,15 @@ from functools import lru_cache
 from guardproxy.dialects.base import Piece
 from guardproxy.dialects.unfolding import TAIL
 
+_CHUNKS = r"(?:\.(?:text|input_text|output_text|refusal|thinking|reasoning|summary|other))*+"
+"""What follows where a text is a list of chunks of several kinds."""
 _SPOKEN = re.compile(
     r"(?P<speaker>(?:choices\[\d+\]|\$(?:\.message)?|content))"
     r"\.(?:content|text|response|refusal|reasoning_content|reasoning|thinking)"
-    r"|(?:\$\.)?outputs\[\d+\]\.content"
-    r"|output(?:\[(?:\d+)?\]\.(?:content|summary)\[(?:\d+)?\])?"
+    + _CHUNKS
+    + r"|(?:\$\.)?outputs\[\d+\]\.content"
+    + _CHUNKS
+    + r"|output(?:\[(?:\d+)?\]\.(?:content|summary)\[(?:\d+)?\])?"
     r"\.(?:text|refusal|output_text|reasoning_text|reasoning_summary_text|reasoning"
     r"|reasoning_summary)"
 )

@@ -96,7 +96,9 @@ def chunk(*choices: JsonValue, **more: JsonValue) -> bytes:
         (
             "mistral",
             {
-                "choices[0].content": "The user asks.It is sunny today.",
+                "choices[0].content.thinking": "The user asks.",
+                "choices[0].content": "It is sunny today.",
+                "choices[0].seam": "\nThe user asks.It is sunny today.",
                 "choices[0].tool_calls[0].function.name": "get_weather",
                 "choices[0].tool_calls[0].function.arguments": "place\nParis",
             },
@@ -177,7 +179,9 @@ def test_choices_without_an_index_are_told_apart_by_their_place() -> None:
         (
             "mistral",
             {
-                "0.content": "The user asks.Sunny.",
+                "0.content.thinking": "The user asks.",
+                "0.content": "Sunny.",
+                "0.seam": "\nThe user asks.Sunny.",
                 "0.tool_calls[0].function.name": "get_weather",
                 "0.tool_calls[0].function.arguments": "place\nParis",
             },

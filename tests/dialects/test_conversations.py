@@ -84,6 +84,18 @@ def test_a_stream_continues_each_output() -> None:
     assert "sse" not in said | called
 
 
+def test_thinking_in_a_stream_is_a_text_of_its_own() -> None:
+    texts: list[Json] = [{"type": "text", "text": "kil"}, {"type": "text", "text": "ling"}]
+    thinking: Json = {"type": "thinking", "thinking": [{"type": "text", "text": "calm"}]}
+    reader = START.open_stream(LIMITS)
+    events = [{"output_index": 0, "content": each} for each in (texts[0], thinking, texts[1])]
+    said = channels([reader.read(sent(event)) for event in events])
+
+    assert said["$.outputs[0].content"] == "killing"
+    assert said["$.outputs[0].content.thinking"] == "calm"
+    assert said["$.seam"] == "\nkilcalmling"
+
+
 def test_a_name_that_is_none_of_the_apis_is_judged() -> None:
     read = START.open_stream(LIMITS).read(sent({"type": "kill them all"}))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -109,7 +109,7 @@ class Talk:
     def path(self) -> str:
         return self.route.replace("{conversation}", "conv_1").replace("{deployment}", "gpt-4o")
 
-    def events(self, pieces: list[str]) -> list[bytes]:
+    def events(self, pieces: Sequence[Json]) -> list[bytes]:
         said = [self.say(piece) for piece in pieces]
         return [self.say("so "), *said, self.say("", last=True), self.tail]
 
@@ -218,6 +218,19 @@ def test_s3_a_word_cut_in_two_is_found(proxies: dict[str, Proxy], talk: Talk, mo
         if mode != "live":
             assert CANARY not in heard(answer.body, talk.content_type)
             assert CANARY.encode() not in answer.body
+
+
+def test_s7_thinking_between_two_texts_hides_no_word(proxies: dict[str, Proxy]) -> None:
+    thinking = {"type": "thinking", "thinking": [{"type": "text", "text": " and so on "}]}
+    talks = [talk for talk in TALKS if talk.say in (chat, MESSAGE)]
+    for talk in talks:
+        for cut in range(1, len(CANARY)):
+            first, last = ({"type": "text", "text": t} for t in (CANARY[:cut], CANARY[cut:]))
+            chunks = [first, thinking, {**last, "summary": "and so on"}]
+            for contents in ([chunks], [[each] for each in chunks]):
+                answer = streamed(proxies["hold"], talk, talk.events(contents))
+
+                assert answer.status == 403 or talk.ended(answer.body), answer.body
 
 
 @EVERY_TALK
