@@ -9,6 +9,7 @@ from guardproxy.dialects.answer_reader import DONE, read_whole, say_frame, value
 from guardproxy.dialects.base import Answered, Asked, EventRead, Fault, Piece, Refusal
 from guardproxy.dialects.chat_said import Said, continued, read_choice
 from guardproxy.dialects.leaves import is_token, left_over
+from guardproxy.dialects.order import Order
 from guardproxy.dialects.seams import Seams
 from guardproxy.dialects.unfolding import Unfolding
 from guardproxy.errors import StreamError, UpstreamError
@@ -71,6 +72,7 @@ class ChatStream:
         self._choices: set[int] = set()
         self._rest: dict[str, str] = {}
         self._seams = Seams()
+        self._order = Order()
         self._unfoldings: dict[str, Unfolding] = {}
 
     def decoder(self) -> EventDecoder:
@@ -88,6 +90,8 @@ class ChatStream:
             finished = self._remember(value)
         except UpstreamError as error:
             raise StreamError("an event of the stream cannot be read safely") from error
+        for channel, whose in said.calls:
+            self._order.stay(channel, whose)
         pieces = tuple(self._unfolded(self._seams.read(continued(said, self._rest))))
         return EventRead(pieces, tuple(said.media), finished)
 

@@ -38,13 +38,15 @@ class Said:
     """What one body or one event says, collected.
 
     `rest` holds what stands in fields that no dialect knows, with where (`$`, `choices[0]`);
-    `structure` matches the paths in them that hold ids and enum values.
+    `structure` matches the paths in them that hold ids and enum values. `calls` are the channels
+    of tool calls that say something, with the id that each has here.
     """
 
     structure: re.Pattern[str] = fields.ANSWER_STRUCTURE
     pieces: list[Piece] = field(default_factory=list)
     rest: list[tuple[str, Piece]] = field(default_factory=list)
     media: list[MediaPart] = field(default_factory=list)
+    calls: list[tuple[str, JsonValue]] = field(default_factory=list)
 
     def say(self, channel: str, text: str) -> None:
         if text:
@@ -161,8 +163,11 @@ def _read_call(call: JsonValue, position: int, path: str, said: Said) -> None:
     index = call.get("index")
     number = index if isinstance(index, int) and not isinstance(index, bool) else position
     channel = f"{path}.tool_calls[{number}]"
+    before = len(said.pieces)
     for name in ("function", "custom"):
         read_function(call.get(name), f"{channel}.{name}", said)
+    if len(said.pieces) > before:
+        said.calls.append((channel, call.get("id")))
     said.say_rest(channel, left_over(call, {"function", "custom"}))
 
 

@@ -23,7 +23,7 @@ _SPOKEN = re.compile(
     + _CHUNKS
     + r"|(?:\$\.)?outputs\[\d+\]\.content"
     + _CHUNKS
-    + r"|output(?:\[(?:\d+)?\]\.(?:content|summary)\[(?:\d+)?\])?"
+    + r"|output(?:\[(?:-?\d+)?\]\.(?:content|summary)\[(?:-?\d+)?\])?"
     r"\.(?:text|refusal|output_text|reasoning_text|reasoning_summary_text|reasoning"
     r"|reasoning_summary)"
 )
@@ -71,6 +71,11 @@ class Seams:
         speaker.room -= len(added)
         speaker.tail = (speaker.tail + piece.text)[-TAIL:]
         return before + added
+
+
+def is_shown(channel: str) -> bool:
+    """Whether clients show what is said there, one piece after the other."""
+    return bool(_speaker_of(channel))
 
 
 # Every piece of every answer asks, and an answer has a handful of channels.

@@ -252,6 +252,21 @@ def test_s20_s21_an_event_that_cannot_be_read_safely_ends_the_stream(data: bytes
     assert error.value.status == 502
 
 
+def calling(*calls: tuple[int, str | None]) -> None:
+    reader = ChatCompletions().open_stream(Limits())
+    for index, name in calls:
+        call: JsonValue = {"index": index, "id": name, "function": {"arguments": "a"}}
+        for event in events(chunk({"index": 0, "delta": {"tool_calls": [call]}})):
+            reader.read(event)
+
+
+def test_s9_calls_take_turns_by_their_index_and_not_by_their_id() -> None:
+    calling((0, "a"), (1, "b"), (0, None), (1, ""), (0, "a"), (1, "b"))
+    calling((0, "a"), (0, "b"), (0, "c"))
+    with pytest.raises(StreamError):
+        calling((0, "a"), (0, "b"), (0, "a"))
+
+
 def test_s16_comments_ids_and_names_are_read() -> None:
     (read,) = read_all(b": one\nid: two\nretry: three\nevent: four\nx: five\ndata: {}\n\n")
 

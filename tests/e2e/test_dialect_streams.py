@@ -233,6 +233,43 @@ def test_s7_thinking_between_two_texts_hides_no_word(proxies: dict[str, Proxy]) 
                 assert answer.status == 403 or talk.ended(answer.body), answer.body
 
 
+def backwards(field: str, event: dict[str, Json]) -> list[bytes]:
+    """An event for each letter, whose numbers put it before the one that came before."""
+    name = str(event["type"])
+    letters = enumerate(reversed(CANARY))
+    return [sse({**event, "output_index": 9 - at, field: each}, name) for at, each in letters]
+
+
+def test_i3_parts_that_come_backwards_do_not_leave(proxies: dict[str, Proxy]) -> None:
+    delta = {"type": "response.output_text.delta", "content_index": 0, "item_id": "m"}
+    streams = {
+        "/v1/responses": backwards("delta", delta),
+        "/v1/conversations": backwards("content", {"type": "message.output.delta", "id": "m"}),
+    }
+    for route, events in streams.items():
+        answer = streamed(proxies["hold"], Talk(route, chat, filtered), events)
+
+        # The first letter may have left.
+        assert answer.body.count(b"output_index") <= 1
+        assert b"goes back" in answer.body or answer.status == 502
+
+
+def test_i3_a_last_event_in_another_order_does_not_leave(proxies: dict[str, Proxy]) -> None:
+    parts = (CANARY[4:], CANARY[:4])
+    delta = {"type": "response.output_text.delta", "content_index": 0}
+    events = [
+        sse({**delta, "output_index": at, "delta": each}, str(delta["type"]))
+        for at, each in enumerate(parts)
+    ]
+    content = [[{"type": "output_text", "text": each}] for each in reversed(parts)]
+    output = [{"type": "message", "role": "assistant", "content": each} for each in content]
+    ended = sse({"type": "response.completed", "response": {"output": output}})
+    answer = streamed(proxies["hold"], Talk("/v1/responses", chat, filtered), [*events, ended])
+
+    assert b"response.completed" not in answer.body
+    assert answer.status == 403 or b"content_filter" in answer.body
+
+
 @EVERY_TALK
 def test_what_passes_comes_out_as_it_went_in(proxies: dict[str, Proxy], talk: Talk) -> None:
     events = talk.events(["it ", "is", " sunny."])
