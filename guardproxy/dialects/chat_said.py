@@ -194,23 +194,3 @@ def _read_audio(value: JsonValue, channel: str, said: Said) -> None:
         if data:
             said.media.append(MediaPart(Role.ASSISTANT, MediaKind.AUDIO, channel, len(data)))
     said.say_rest(channel, left_over(value, known))
-
-
-def continued(said: Said, before: dict[str, str]) -> Iterator[Piece]:
-    """The pieces of one event of a stream.
-
-    Args:
-        said: what the event says.
-        before: channel -> what a field that nobody knows said last; brought up to date. What
-            every event repeats (sources, fingerprints) says nothing new.
-    """
-    yield from said.pieces
-    for _, piece in said.rest:
-        repeated = len(piece.text) >= _REPEATED and before.get(piece.channel) == piece.text
-        before[piece.channel] = piece.text
-        if not repeated:
-            yield piece
-
-
-# A shorter piece of text may well come twice.
-_REPEATED = 16

@@ -12,10 +12,11 @@ from collections.abc import Collection
 from guardproxy.dialects import chat_fields, conversation_request, openai_shape
 from guardproxy.dialects.answer_reader import DONE, read_whole, value_of
 from guardproxy.dialects.base import Answered, Asked, EventRead, Fault, Refusal
-from guardproxy.dialects.chat_said import Said, continued, read_function, read_text
+from guardproxy.dialects.chat_said import Said, read_function, read_text
 from guardproxy.dialects.leaves import is_token, left_over
 from guardproxy.dialects.order import Order, number_of
 from guardproxy.dialects.request_values import object_of, refuse_guardrails
+from guardproxy.dialects.rest import Rest
 from guardproxy.dialects.seams import Seams, is_shown
 from guardproxy.errors import StreamError, UpstreamError
 from guardproxy.policy import guardrail_body
@@ -80,7 +81,7 @@ class ConversationStream:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._rest: dict[str, str] = {}
+        self._rest = Rest()
         self._seams = Seams()
         self._order = Order()
         self._created_at: dict[str, JsonValue] = {}
@@ -106,7 +107,7 @@ class ConversationStream:
             self._follow(value, place, said)
         else:
             said.say_rest("$", value)
-        pieces = tuple(self._seams.read(continued(said, self._rest)))
+        pieces = tuple(self._seams.read(self._rest.read(said)))
         return EventRead(pieces, tuple(said.media), last=last)
 
     def _follow(self, value: dict[str, JsonValue], place: str, said: Said) -> None:

@@ -21,6 +21,7 @@ from guardproxy.dialects.responses_said import (
     read_response,
     say_logprobs,
 )
+from guardproxy.dialects.rest import Lines
 from guardproxy.dialects.seams import Seams
 from guardproxy.dialects.shape import ShapedSaid, without_positions
 from guardproxy.dialects.unfolding import Unfolding
@@ -90,6 +91,7 @@ class ResponsesStream:
         self._repeats = Repeats()
         self._seams = Seams()
         self._order = Order()
+        self._lines = Lines()
         self._unfoldings: dict[str, Unfolding] = {}
 
     def decoder(self) -> EventDecoder:
@@ -177,6 +179,8 @@ class ResponsesStream:
         known = {text for text in (delta, value.get("text")) if isinstance(text, str)}
         say_logprobs(value.get("logprobs"), channel, known, beside)
         yield from _all(beside)
+        for at, piece in beside.rest:
+            yield from self._lines.read(at, piece)
         said.media += beside.media
 
     def _continued(self, channel: str, name: str, text: str) -> Iterator[Piece]:
@@ -193,15 +197,9 @@ class ResponsesStream:
         self, value: Mapping[str, JsonValue], kind: str, said: ShapedSaid
     ) -> Iterator[Piece]:
         """What an event holds besides, as far as it was not said before."""
-        place = _place(value)
-        if (response := value.get("response")) is not None:
-            read_response(response, said)
-        if (item := value.get("item")) is not None:
-            read_item(item, place.partition(".")[0], said)
-        if (part := value.get("part")) is not None:
-            read_part(part, place, said)
-        read_part(left_over(value, _EVENT_APART), place, said)
+        _read_parts(value, said)
         repeated = _WHOLE.fullmatch(kind) is not None
+        places = {piece.channel: at for at, piece in said.rest}
         new: list[Piece] = []
         for piece in _all(said):
             if repeated and not self._repeats.is_new(piece.text):
@@ -213,7 +211,9 @@ class ResponsesStream:
             yield Piece(channel, piece.text + "\n" if apart else piece.text)
             if inside := unfolded(piece.text):
                 yield Piece(f"{channel}.unfolded", inside + "\n")
-        if response is None:
+            if (at := places.get(piece.channel)) is not None:
+                yield from self._lines.read(at, piece)
+        if value.get("response") is None:
             self._follow(new, value, kind)
         yield from self._joined(said.pieces, new)
 
@@ -254,6 +254,18 @@ class ResponsesStream:
             fits = isinstance(seen, str) and is_token(seen) and isinstance(known, str)
             if fits or (key == "created_at" and isinstance(seen, int | float)):
                 self._head[key] = seen
+
+
+def _read_parts(value: Mapping[str, JsonValue], said: ShapedSaid) -> None:
+    """All of an event but its delta."""
+    place = _place(value)
+    if (response := value.get("response")) is not None:
+        read_response(response, said)
+    if (item := value.get("item")) is not None:
+        read_item(item, place.partition(".")[0], said)
+    if (part := value.get("part")) is not None:
+        read_part(part, place, said)
+    read_part(left_over(value, _EVENT_APART), place, said)
 
 
 def _place(value: Mapping[str, JsonValue]) -> str:

@@ -6,7 +6,7 @@ import pytest
 
 from guardproxy.content import MediaKind
 from guardproxy.dialects.base import Piece
-from guardproxy.dialects.chat_said import Said, continued, read_choice
+from guardproxy.dialects.chat_said import Said, read_choice
 from guardproxy.dialects.seams import Seams
 from guardproxy.strict_json import JsonValue
 
@@ -199,30 +199,3 @@ def test_structure_says_nothing() -> None:
     filters: JsonValue = {"hate": {"filtered": False, "severity": "safe"}}
 
     assert channels(delta, finish_reason="stop", content_filter_results=filters) == {}
-
-
-def rest_of(*values: JsonValue) -> list[list[Piece]]:
-    before: dict[str, str] = {}
-    pieces = []
-    for value in values:
-        found = Said()
-        found.say_rest("$", value)
-        pieces.append(list(continued(found, before)))
-    return pieces
-
-
-def test_a_field_that_nobody_knows_is_continued_by_the_same_field() -> None:
-    first, second = rest_of({"x": [{"text": "bo", "note": "n"}]}, {"x": [{"text": "mb"}]})
-
-    assert first == [Piece("$.x[].text", "bo"), Piece("$.x[].note", "n")]
-    assert second == [Piece("$.x[].text", "mb")]
-
-
-def test_what_every_event_repeats_is_said_once() -> None:
-    sources: JsonValue = {"sources": ["https://example.com/a", "https://example.com/b"]}
-
-    assert [len(pieces) for pieces in rest_of(sources, sources, sources)] == [1, 0, 0]
-
-
-def test_a_short_text_may_come_twice() -> None:
-    assert [len(pieces) for pieces in rest_of({"x": "la "}, {"x": "la "})] == [1, 1]

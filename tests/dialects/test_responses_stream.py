@@ -245,6 +245,15 @@ def test_a_delta_nobody_knows_is_judged_in_one_channel() -> None:
     ]
 
 
+def test_fields_of_many_names_are_one_text() -> None:
+    words = ("how to", "build", "a bomb")
+    for kind in ("output_text.delta", "in_progress", "a.delta"):
+        said = pieces(*(event(kind, **{f"k{at}": word}) for at, word in enumerate(words)))
+        read = "".join(text for channel, text in said if channel.endswith(".rest"))
+
+        assert read == "how to\nbuild\na bomb\n"
+
+
 def test_what_a_delta_nearly_said_is_judged() -> None:
     near = [{"token": "sun", "logprob": -1, "top_logprobs": [{"token": "bomb", "logprob": -2}]}]
     said = pieces(event("output_text.delta", delta="sun", logprobs=near))

@@ -233,6 +233,20 @@ def test_s7_thinking_between_two_texts_hides_no_word(proxies: dict[str, Proxy]) 
                 assert answer.status == 403 or talk.ended(answer.body), answer.body
 
 
+def test_i3_fields_of_many_names_are_one_text(api: ScriptedUpstream, tmp_path: Path) -> None:
+    policy = policy_file(tmp_path, POLICY.format(mode="hold"))
+    classifier = KeywordClassifier({"how\nto\nsay\nit": {"dangerous": 0.9}})
+    words = ["how", "to", "say", "it"]
+    talks = {talk.say: talk for talk in TALKS}
+    with proxying(api, classifier=classifier, policy=policy) as proxy:
+        for talk in talks.values():
+            line = ndjson if talk.content_type == NDJSON else sse
+            events = [line({f"k{at}": word}) for at, word in enumerate(words)]
+            answer = streamed(proxy, talk, [*events, talk.say("", last=True), talk.tail])
+
+            assert answer.status == 403 or talk.ended(answer.body), answer.body
+
+
 def backwards(field: str, event: dict[str, Json]) -> list[bytes]:
     """An event for each letter, whose numbers put it before the one that came before."""
     name = str(event["type"])
