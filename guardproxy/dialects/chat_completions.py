@@ -7,8 +7,10 @@ from collections.abc import Collection, Iterable, Iterator
 from guardproxy.dialects import chat_request, openai_shape
 from guardproxy.dialects.answer_reader import DONE, read_whole, say_frame, value_of
 from guardproxy.dialects.base import Answered, Asked, EventRead, Fault, Piece, Refusal
-from guardproxy.dialects.chat_said import Said, continued, read_choice
+from guardproxy.dialects.chat_said import Said, read_choice
 from guardproxy.dialects.leaves import is_token, left_over
+from guardproxy.dialects.order import Order
+from guardproxy.dialects.rest import Rest
 from guardproxy.dialects.seams import Seams
 from guardproxy.dialects.unfolding import Unfolding
 from guardproxy.errors import StreamError, UpstreamError
@@ -69,8 +71,9 @@ class ChatStream:
         self._silent = silent
         self._head: dict[str, JsonValue] = {"id": "", "created": 0, "model": ""}
         self._choices: set[int] = set()
-        self._rest: dict[str, str] = {}
+        self._rest = Rest()
         self._seams = Seams()
+        self._order = Order()
         self._unfoldings: dict[str, Unfolding] = {}
 
     def decoder(self) -> EventDecoder:
@@ -88,7 +91,9 @@ class ChatStream:
             finished = self._remember(value)
         except UpstreamError as error:
             raise StreamError("an event of the stream cannot be read safely") from error
-        pieces = tuple(self._unfolded(self._seams.read(continued(said, self._rest))))
+        for channel, whose in said.calls:
+            self._order.stay(channel, whose)
+        pieces = tuple(self._unfolded(self._seams.read(self._rest.read(said))))
         return EventRead(pieces, tuple(said.media), finished)
 
     def blocked(self, verdict: Verdict, finished: Collection[int]) -> bytes:

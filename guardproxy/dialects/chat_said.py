@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import groupby
 
 from guardproxy.content import MediaKind, MediaPart, Role
 from guardproxy.dialects import chat_fields as fields
@@ -27,6 +28,8 @@ from guardproxy.strict_json import JsonValue
 
 _BESIDE = "beside"
 """Ends the channel of what stands beside the texts of a content: references, titles, addresses."""
+_OTHER = "other"
+"""In the channel of a chunk's text: its kind, where that is none of the known ones."""
 _POSITION = re.compile(r"\[\d+\]")
 
 
@@ -35,13 +38,15 @@ class Said:
     """What one body or one event says, collected.
 
     `rest` holds what stands in fields that no dialect knows, with where (`$`, `choices[0]`);
-    `structure` matches the paths in them that hold ids and enum values.
+    `structure` matches the paths in them that hold ids and enum values. `calls` are the channels
+    of tool calls that say something, with the id that each has here.
     """
 
     structure: re.Pattern[str] = fields.ANSWER_STRUCTURE
     pieces: list[Piece] = field(default_factory=list)
     rest: list[tuple[str, Piece]] = field(default_factory=list)
     media: list[MediaPart] = field(default_factory=list)
+    calls: list[tuple[str, JsonValue]] = field(default_factory=list)
 
     def say(self, channel: str, text: str) -> None:
         if text:
@@ -107,27 +112,48 @@ def read_text(value: JsonValue, channel: str, said: Said) -> None:
         return
     # Mistral: a list of chunks, thinking ones among them. Pieces of one text, no separator; a
     # reference between two of them is shown elsewhere and parts nothing.
-    chunks = value if isinstance(value, list) else [value]
-    said.say(channel, "".join(map(_chunk_text, chunks)))
-    beside = (_beside_text(chunk) for chunk in chunks)
-    said.say(f"{channel}.{_BESIDE}", "\n".join(filter(None, beside)))
-    for chunk in chunks:
-        said.note_media(channel, _left_of(chunk))
+    beside: list[JsonValue] = []
+    spoken = _chunk_texts(value, channel, beside)
+    for name, texts in groupby(spoken, key=lambda piece: piece.channel):
+        said.say(name, "".join(piece.text for piece in texts))
+    said.say(f"{channel}.{_BESIDE}", "\n".join(filter(None, map(_beside_text, beside))))
+    for left in beside:
+        said.note_media(channel, left)
 
 
-def _chunk_text(chunk: JsonValue) -> str:
-    if not isinstance(chunk, dict):
-        return text_of(chunk)
-    read = {key: member for key, member in chunk.items() if key in fields.PART_TEXT_KEYS}
-    return text_of(read, structure=fields.ANSWER_STRUCTURE)
+def _chunk_texts(value: JsonValue, channel: str, beside: list[JsonValue]) -> Iterator[Piece]:
+    """What chunks say, in order; `beside` gets what stands in them besides.
+
+    A client that shows one kind of chunk leaves out the others, so each kind, and in it each
+    field, is a text of its own.
+    """
+    for chunk in value if isinstance(value, list) else [value]:
+        if isinstance(chunk, list):
+            yield from _chunk_texts(chunk, channel, beside)
+        elif isinstance(chunk, str):
+            yield Piece(f"{channel}.{_OTHER}", chunk)
+        elif isinstance(chunk, dict):
+            kind = chunk.get("type")
+            kind = kind if isinstance(kind, str) and kind in fields.PART_TEXT else _OTHER
+            beside.append(left_over(chunk, fields.PART_TEXT_KEYS))
+            for key, member in chunk.items():
+                if key in fields.PART_TEXT_KEYS:
+                    name = channel + _suffix(kind, key)
+                    if isinstance(member, str):
+                        yield Piece(name, member)
+                    else:
+                        yield from _chunk_texts(member, name, beside)
 
 
-def _beside_text(chunk: JsonValue) -> str:
-    return text_of(_left_of(chunk), structure=fields.ANSWER_STRUCTURE, without_media=True)
+def _suffix(kind: str, key: str) -> str:
+    """What the channel of a chunk's field ends in: nothing for the text of a text."""
+    if kind == key:
+        return "" if key == "text" else f".{key}"
+    return f".{kind}.{key}"
 
 
-def _left_of(chunk: JsonValue) -> JsonValue:
-    return left_over(chunk, fields.PART_TEXT_KEYS) if isinstance(chunk, dict) else None
+def _beside_text(left: JsonValue) -> str:
+    return text_of(left, structure=fields.ANSWER_STRUCTURE, without_media=True)
 
 
 def _read_call(call: JsonValue, position: int, path: str, said: Said) -> None:
@@ -137,8 +163,11 @@ def _read_call(call: JsonValue, position: int, path: str, said: Said) -> None:
     index = call.get("index")
     number = index if isinstance(index, int) and not isinstance(index, bool) else position
     channel = f"{path}.tool_calls[{number}]"
+    before = len(said.pieces)
     for name in ("function", "custom"):
         read_function(call.get(name), f"{channel}.{name}", said)
+    if len(said.pieces) > before:
+        said.calls.append((channel, call.get("id")))
     said.say_rest(channel, left_over(call, {"function", "custom"}))
 
 
@@ -165,23 +194,3 @@ def _read_audio(value: JsonValue, channel: str, said: Said) -> None:
         if data:
             said.media.append(MediaPart(Role.ASSISTANT, MediaKind.AUDIO, channel, len(data)))
     said.say_rest(channel, left_over(value, known))
-
-
-def continued(said: Said, before: dict[str, str]) -> Iterator[Piece]:
-    """The pieces of one event of a stream.
-
-    Args:
-        said: what the event says.
-        before: channel -> what a field that nobody knows said last; brought up to date. What
-            every event repeats (sources, fingerprints) says nothing new.
-    """
-    yield from said.pieces
-    for _, piece in said.rest:
-        repeated = len(piece.text) >= _REPEATED and before.get(piece.channel) == piece.text
-        before[piece.channel] = piece.text
-        if not repeated:
-            yield piece
-
-
-# A shorter piece of text may well come twice.
-_REPEATED = 16

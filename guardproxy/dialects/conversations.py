@@ -12,10 +12,12 @@ from collections.abc import Collection
 from guardproxy.dialects import chat_fields, conversation_request, openai_shape
 from guardproxy.dialects.answer_reader import DONE, read_whole, value_of
 from guardproxy.dialects.base import Answered, Asked, EventRead, Fault, Refusal
-from guardproxy.dialects.chat_said import Said, continued, read_function, read_text
+from guardproxy.dialects.chat_said import Said, read_function, read_text
 from guardproxy.dialects.leaves import is_token, left_over
+from guardproxy.dialects.order import Order, number_of
 from guardproxy.dialects.request_values import object_of, refuse_guardrails
-from guardproxy.dialects.seams import Seams
+from guardproxy.dialects.rest import Rest
+from guardproxy.dialects.seams import Seams, is_shown
 from guardproxy.errors import StreamError, UpstreamError
 from guardproxy.policy import guardrail_body
 from guardproxy.policy.config import Limits
@@ -79,8 +81,9 @@ class ConversationStream:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._rest: dict[str, str] = {}
+        self._rest = Rest()
         self._seams = Seams()
+        self._order = Order()
         self._created_at: dict[str, JsonValue] = {}
 
     def decoder(self) -> EventDecoder:
@@ -99,11 +102,21 @@ class ConversationStream:
         if isinstance(value, dict):
             self._remember(value)
             last |= value.get("type") in _LAST
-            _read_entry(value, f"$.outputs[{self._index(value)}]", said)
+            place = f"$.outputs[{self._index(value)}]"
+            _read_entry(value, place, said)
+            self._follow(value, place, said)
         else:
             said.say_rest("$", value)
-        pieces = tuple(self._seams.read(continued(said, self._rest)))
+        pieces = tuple(self._seams.read(self._rest.read(said)))
         return EventRead(pieces, tuple(said.media), last=last)
+
+    def _follow(self, value: dict[str, JsonValue], place: str, said: Said) -> None:
+        """Sees to it that outputs, and chunks in them, are said one after the other."""
+        chunk = number_of(value.get("content_index")) or 0
+        for channel in {piece.channel for piece in said.pieces if is_shown(piece.channel)}:
+            self._order.follow(f"{channel}[{chunk}]", value.get("id"))
+        if value.get("arguments"):
+            self._order.stay(f"{place}.arguments", value.get("tool_call_id"))
 
     def blocked(self, verdict: Verdict, finished: Collection[int]) -> bytes:
         del finished  # the error ends all outputs

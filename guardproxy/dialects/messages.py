@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from guardproxy.dialects import anthropic_shape, messages_request
 from guardproxy.dialects.answer_reader import read_whole, say_frame, value_of
 from guardproxy.dialects.base import Answered, Asked, EventRead, Fault, Piece, Refusal
-from guardproxy.dialects.chat_said import continued
 from guardproxy.dialects.leaves import is_token, left_over
 from guardproxy.dialects.messages_said import SHAPE, read_block, read_message, said_in
+from guardproxy.dialects.rest import Rest
 from guardproxy.dialects.seams import Seams
 from guardproxy.dialects.shape import ShapedSaid, without_positions
 from guardproxy.dialects.unfolding import Unfolding
@@ -75,7 +75,7 @@ class MessagesStream:
         self._output_tokens = 0
         self._block = -1
         self._progress: list[_Progress] = []
-        self._rest: dict[str, str] = {}
+        self._rest = Rest()
         self._seams = Seams()
         self._unfoldings: dict[int, Unfolding] = {}
 
@@ -93,9 +93,9 @@ class MessagesStream:
         say_frame(event, said)
         if not isinstance(value, dict):
             said.say_rest("$", value)
-            return EventRead(tuple(continued(said, self._rest)), tuple(said.media))
+            return EventRead(tuple(self._rest.read(said)), tuple(said.media))
         unfolded = tuple(self._read_event(value, said))
-        pieces = (*self._seams.read(continued(said, self._rest)), *unfolded)
+        pieces = (*self._seams.read(self._rest.read(said)), *unfolded)
         # Blocks come one after the other, and an answer with citations has hundreds.
         return EventRead(
             tuple(Piece(without_positions(each.channel), each.text) for each in pieces),

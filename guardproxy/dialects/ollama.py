@@ -15,11 +15,12 @@ from guardproxy.content import MediaKind, MediaPart, Role
 from guardproxy.dialects import chat_fields, ollama_request
 from guardproxy.dialects.answer_reader import read_whole, say_frame
 from guardproxy.dialects.base import Answered, Asked, EventRead, Fault, Refusal
-from guardproxy.dialects.chat_said import Said, continued, read_spoken, read_text
+from guardproxy.dialects.chat_said import Said, read_spoken, read_text
 from guardproxy.dialects.leaves import is_payload, is_token, left_over
 from guardproxy.dialects.logprobs import tokens_said
 from guardproxy.dialects.ndjson import LineDecoder
 from guardproxy.dialects.openai_shape import BLOCKED_STATUS
+from guardproxy.dialects.rest import Rest
 from guardproxy.dialects.seams import Seams
 from guardproxy.errors import RequestError, StreamError
 from guardproxy.policy import guardrail_body
@@ -105,7 +106,7 @@ class OllamaStream:
         self._limits = limits
         self._silent = silent
         self._head: dict[str, JsonValue] = {"model": "", "created_at": ""}
-        self._rest: dict[str, str] = {}
+        self._rest = Rest()
         self._seams = Seams()
 
     def decoder(self) -> LineDecoder:
@@ -125,7 +126,7 @@ class OllamaStream:
         _read(value, said)
         self._remember(value)
         last = isinstance(value, dict) and value.get("done") is True
-        pieces = tuple(self._seams.read(continued(said, self._rest)))
+        pieces = tuple(self._seams.read(self._rest.read(said)))
         return EventRead(pieces, tuple(said.media), last=last)
 
     def blocked(self, verdict: Verdict, finished: Collection[int]) -> bytes:

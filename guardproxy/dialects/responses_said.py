@@ -28,7 +28,7 @@ SHAPE = Shape(
 _RESPONSE_APART = frozenset({"output", "instructions", "tools"})
 _ITEM_TEXT = ("name", "arguments", "input", "code", "output", "action", "operation")
 _PART_TEXT = ("text", "refusal", "transcript")
-SPOKEN = re.compile(r"output\[\d+\]\.content\[\d+\]\.text")
+SPOKEN = re.compile(r"output\[-?\d+\]\.content\[-?\d+\]\.text")
 """Channels of what clients show as the answer."""
 
 

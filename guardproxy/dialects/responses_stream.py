@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from guardproxy.content import MediaKind, MediaPart, Role
 from guardproxy.dialects import openai_shape
 from guardproxy.dialects.answer_reader import DONE, say_frame, value_of
 from guardproxy.dialects.base import EventRead, Piece
 from guardproxy.dialects.leaves import is_payload, is_token, left_over, unfolded
+from guardproxy.dialects.order import Order, number_of
 from guardproxy.dialects.repeats import Repeats
 from guardproxy.dialects.responses_said import (
     SHAPE,
@@ -20,6 +21,7 @@ from guardproxy.dialects.responses_said import (
     read_response,
     say_logprobs,
 )
+from guardproxy.dialects.rest import Lines
 from guardproxy.dialects.seams import Seams
 from guardproxy.dialects.shape import ShapedSaid, without_positions
 from guardproxy.dialects.unfolding import Unfolding
@@ -52,6 +54,21 @@ _INDEXES = (
     ("summary_index", "summary"),
     ("command_index", "command"),
 )
+_TEXTS = {
+    "output_text": "text", "refusal": "refusal", "reasoning_text": "reasoning_text",
+    "reasoning": "reasoning_text", "reasoning_summary_text": "text", "reasoning_summary": "text",
+}  # fmt: skip
+"""Deltas of what clients show, by what the whole text is called: each kind comes in order."""
+_JOINED = {
+    "output_text": "output_text", "reasoning_text": "output_text",
+    "reasoning_summary_text": "summary_text", "reasoning_summary": "summary_text",
+}  # fmt: skip
+"""Deltas by the text that their wholes make together."""
+_TOGETHER = {
+    "output_text": SPOKEN,
+    "summary_text": re.compile(r"output\[-?\d+\]\.summary\[-?\d+\]\.text"),
+}
+_SHOWN = re.compile(r"(?P<place>output\[-?\d+\]\.(?:content|summary)\[-?\d+\])\.(?:text|refusal)")
 _EVENT_APART = frozenset({"response", "item", "part", "delta", "logprobs"})
 
 
@@ -73,6 +90,8 @@ class ResponsesStream:
         self._sequence = -1
         self._repeats = Repeats()
         self._seams = Seams()
+        self._order = Order()
+        self._lines = Lines()
         self._unfoldings: dict[str, Unfolding] = {}
 
     def decoder(self) -> EventDecoder:
@@ -151,6 +170,8 @@ class ResponsesStream:
         name = match["name"] if match and match["name"] in _DELTAS else "delta"
         channel = f"{place}.{name}"
         spoken, rest = _spoken(delta)
+        if delta and name in _TEXTS:
+            self._order.follow(f"{place}.{_TEXTS[name]}", value.get("item_id"))
         for suffix, text in spoken.items():
             yield from self._continued(channel + suffix, name, text)
         beside = ShapedSaid(shape=SHAPE)
@@ -158,12 +179,16 @@ class ResponsesStream:
         known = {text for text in (delta, value.get("text")) if isinstance(text, str)}
         say_logprobs(value.get("logprobs"), channel, known, beside)
         yield from _all(beside)
+        for at, piece in beside.rest:
+            yield from self._lines.read(at, piece)
         said.media += beside.media
 
     def _continued(self, channel: str, name: str, text: str) -> Iterator[Piece]:
         if not text:
             return
         self._repeats.continues(channel, text)
+        if name in _JOINED:
+            self._repeats.continues(_JOINED[name], text)
         yield Piece(channel, text)
         if name in _FOLDED:
             yield from self._unfoldings.setdefault(channel, Unfolding(channel)).read(text)
@@ -172,24 +197,47 @@ class ResponsesStream:
         self, value: Mapping[str, JsonValue], kind: str, said: ShapedSaid
     ) -> Iterator[Piece]:
         """What an event holds besides, as far as it was not said before."""
-        place = _place(value)
-        if (response := value.get("response")) is not None:
-            read_response(response, said)
-        if (item := value.get("item")) is not None:
-            read_item(item, place, said)
-        if (part := value.get("part")) is not None:
-            read_part(part, place, said)
-        read_part(left_over(value, _EVENT_APART), place, said)
+        _read_parts(value, said)
         repeated = _WHOLE.fullmatch(kind) is not None
+        places = {piece.channel: at for at, piece in said.rest}
+        new: list[Piece] = []
         for piece in _all(said):
             if repeated and not self._repeats.is_new(piece.text):
                 continue
+            new.append(piece)
             # An answer may have hundreds of items; what stands in them whole needs no channel each.
             channel = without_positions(piece.channel)
             apart = repeated and not SPOKEN.fullmatch(piece.channel)
             yield Piece(channel, piece.text + "\n" if apart else piece.text)
             if inside := unfolded(piece.text):
                 yield Piece(f"{channel}.unfolded", inside + "\n")
+            if (at := places.get(piece.channel)) is not None:
+                yield from self._lines.read(at, piece)
+        if value.get("response") is None:
+            self._follow(new, value, kind)
+        yield from self._joined(said.pieces, new)
+
+    def _follow(self, new: Iterable[Piece], value: Mapping[str, JsonValue], kind: str) -> None:
+        """Texts that come whole, one event after the other, come in order as well."""
+        item = value.get("item")
+        reasoning = "reasoning" in kind or (
+            isinstance(item, dict) and item.get("type") == "reasoning"
+        )
+        for piece in new:
+            if (match := _SHOWN.fullmatch(piece.channel)) is None:
+                continue
+            hidden = reasoning and SPOKEN.fullmatch(piece.channel)
+            self._order.follow(f"{match['place']}.reasoning_text" if hidden else piece.channel)
+
+    def _joined(self, pieces: Sequence[Piece], new: Sequence[Piece]) -> Iterator[Piece]:
+        """Texts of an event that clients join, unless they were said in this order before."""
+        for channel, form in _TOGETHER.items():
+            texts = [piece.text for piece in pieces if form.fullmatch(piece.channel)]
+            if len(texts) < 2 or not self._repeats.is_new(joined := "".join(texts)):
+                continue
+            # All of them new: then they have just been said one after the other.
+            if texts != [piece.text for piece in new if form.fullmatch(piece.channel)]:
+                yield Piece(channel, joined + "\n")
 
     def _remember(self, value: Mapping[str, JsonValue]) -> None:
         """Keeps what our own end needs: the number of the last event, the name of the answer."""
@@ -208,12 +256,24 @@ class ResponsesStream:
                 self._head[key] = seen
 
 
+def _read_parts(value: Mapping[str, JsonValue], said: ShapedSaid) -> None:
+    """All of an event but its delta."""
+    place = _place(value)
+    if (response := value.get("response")) is not None:
+        read_response(response, said)
+    if (item := value.get("item")) is not None:
+        read_item(item, place.partition(".")[0], said)
+    if (part := value.get("part")) is not None:
+        read_part(part, place, said)
+    read_part(left_over(value, _EVENT_APART), place, said)
+
+
 def _place(value: Mapping[str, JsonValue]) -> str:
     """Which item and part an event is about, as the path of an answer."""
     steps = [
         f"{name}[{index}]"
         for field, name in _INDEXES
-        if isinstance(index := value.get(field), int) and not isinstance(index, bool)
+        if (index := number_of(value.get(field))) is not None
     ]
     return ".".join(steps) or "$"
 

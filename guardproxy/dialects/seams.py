@@ -15,11 +15,15 @@ from functools import lru_cache
 from guardproxy.dialects.base import Piece
 from guardproxy.dialects.unfolding import TAIL
 
+_CHUNKS = r"(?:\.(?:text|input_text|output_text|refusal|thinking|reasoning|summary|other))*+"
+"""What follows where a text is a list of chunks of several kinds."""
 _SPOKEN = re.compile(
     r"(?P<speaker>(?:choices\[\d+\]|\$(?:\.message)?|content))"
     r"\.(?:content|text|response|refusal|reasoning_content|reasoning|thinking)"
-    r"|(?:\$\.)?outputs\[\d+\]\.content"
-    r"|output(?:\[(?:\d+)?\]\.(?:content|summary)\[(?:\d+)?\])?"
+    + _CHUNKS
+    + r"|(?:\$\.)?outputs\[\d+\]\.content"
+    + _CHUNKS
+    + r"|output(?:\[(?:-?\d+)?\]\.(?:content|summary)\[(?:-?\d+)?\])?"
     r"\.(?:text|refusal|output_text|reasoning_text|reasoning_summary_text|reasoning"
     r"|reasoning_summary)"
 )
@@ -67,6 +71,11 @@ class Seams:
         speaker.room -= len(added)
         speaker.tail = (speaker.tail + piece.text)[-TAIL:]
         return before + added
+
+
+def is_shown(channel: str) -> bool:
+    """Whether clients show what is said there, one piece after the other."""
+    return bool(_speaker_of(channel))
 
 
 # Every piece of every answer asks, and an answer has a handful of channels.

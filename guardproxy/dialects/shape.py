@@ -25,7 +25,7 @@ from guardproxy.strict_json import JsonValue, string_leaves
 
 _SEALED = re.compile(r"[A-Za-z0-9+/=_-]*", re.ASCII)
 _NOWHERE = re.compile(r"(?!)")
-_POSITION = re.compile(r"\[\d+\]")
+_POSITION = re.compile(r"\[-?\d+\]")
 _MEDIUM_CHARACTERS = 256
 """An answer holds media whole; what is shorter may be a word."""
 

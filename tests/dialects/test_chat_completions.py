@@ -96,7 +96,9 @@ def chunk(*choices: JsonValue, **more: JsonValue) -> bytes:
         (
             "mistral",
             {
-                "choices[0].content": "The user asks.It is sunny today.",
+                "choices[0].content.thinking": "The user asks.",
+                "choices[0].content": "It is sunny today.",
+                "choices[0].seam": "\nThe user asks.It is sunny today.",
                 "choices[0].tool_calls[0].function.name": "get_weather",
                 "choices[0].tool_calls[0].function.arguments": "place\nParis",
             },
@@ -177,7 +179,9 @@ def test_choices_without_an_index_are_told_apart_by_their_place() -> None:
         (
             "mistral",
             {
-                "0.content": "The user asks.Sunny.",
+                "0.content.thinking": "The user asks.",
+                "0.content": "Sunny.",
+                "0.seam": "\nThe user asks.Sunny.",
                 "0.tool_calls[0].function.name": "get_weather",
                 "0.tool_calls[0].function.arguments": "place\nParis",
             },
@@ -246,6 +250,21 @@ def test_s20_s21_an_event_that_cannot_be_read_safely_ends_the_stream(data: bytes
         read_all(b"data: " + data + b"\n\n")
 
     assert error.value.status == 502
+
+
+def calling(*calls: tuple[int, str | None]) -> None:
+    reader = ChatCompletions().open_stream(Limits())
+    for index, name in calls:
+        call: JsonValue = {"index": index, "id": name, "function": {"arguments": "a"}}
+        for event in events(chunk({"index": 0, "delta": {"tool_calls": [call]}})):
+            reader.read(event)
+
+
+def test_s9_calls_take_turns_by_their_index_and_not_by_their_id() -> None:
+    calling((0, "a"), (1, "b"), (0, None), (1, ""), (0, "a"), (1, "b"))
+    calling((0, "a"), (0, "b"), (0, "c"))
+    with pytest.raises(StreamError):
+        calling((0, "a"), (0, "b"), (0, "a"))
 
 
 def test_s16_comments_ids_and_names_are_read() -> None:

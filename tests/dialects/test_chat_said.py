@@ -6,7 +6,8 @@ import pytest
 
 from guardproxy.content import MediaKind
 from guardproxy.dialects.base import Piece
-from guardproxy.dialects.chat_said import Said, continued, read_choice
+from guardproxy.dialects.chat_said import Said, read_choice
+from guardproxy.dialects.seams import Seams
 from guardproxy.strict_json import JsonValue
 
 
@@ -29,10 +30,67 @@ def test_s7_s8_a_known_text_has_its_own_channel(name: str) -> None:
 
 
 def test_s7_chunks_of_a_list_are_one_text_without_separator() -> None:
-    thinking: JsonValue = {"type": "thinking", "thinking": [{"type": "text", "text": "So "}]}
-    chunks: list[JsonValue] = [thinking, {"type": "text", "text": "it"}, "is", 3, None]
+    text: JsonValue = {"type": "text", "text": "it"}
+    more: JsonValue = {"type": "text", "text": " is"}
 
-    assert channels({"content": chunks}) == {"content": "So itis"}
+    assert channels({"content": [text, more, 3, None]}) == {"content": "it is"}
+    assert channels({"content": ["it", [" is"], {"text": " so"}]}) == {
+        "content.other": "it is", "content.other.text": " so",
+    }  # fmt: skip
+
+
+def test_thinking_among_chunks_is_a_text_of_its_own() -> None:
+    thinking: JsonValue = {"type": "thinking", "thinking": [
+        {"type": "text", "text": "S"}, {"type": "text", "text": "o."}, {"type": "x", "note": "n"},
+    ]}  # fmt: skip
+    chunks: list[JsonValue] = [thinking, {"type": "text", "text": "It is"}]
+
+    assert channels({"content": chunks}) == {
+        "content.thinking": "So.", "content": "It is", "content.beside": "n",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "filler",
+    [
+        {"type": "thinking", "thinking": "calm"},
+        {"type": "thinking", "thinking": [{"type": "text", "text": "calm"}]},
+        {"type": "thinking", "text": "calm"},
+        {"type": "refusal", "refusal": "calm"},
+        {"type": "blob", "text": "calm"},
+        {"type": "blob", "text": {"text": "calm"}},
+        {"text": "calm"},
+        "calm",
+    ],
+)
+def test_a_chunk_of_another_kind_parts_no_word(filler: JsonValue) -> None:
+    first: JsonValue = {"type": "text", "text": "kil"}
+    last: JsonValue = {"type": "text", "text": "ling"}
+    found = said({"content": [first, filler, last, filler]})
+    content = [piece.text for piece in found.pieces if piece.channel == "choices[0].content"]
+
+    assert "".join(content) == "killing"
+    assert sum("calm" in piece.text for piece in found.pieces) == 2
+
+
+@pytest.mark.parametrize("key", ["summary", "refusal", "thinking", "reasoning", "note"])
+def test_another_key_of_a_chunk_parts_no_word(key: str) -> None:
+    chunks: list[JsonValue] = [
+        {"type": "text", "text": "kil", key: "calm"}, {"type": "text", "text": "ling", key: "calm"},
+    ]  # fmt: skip
+    found = said({"content": chunks})
+    content = [piece.text for piece in found.pieces if piece.channel == "choices[0].content"]
+
+    assert "".join(content) == "killing"
+    assert "calm" in "".join(piece.text for piece in found.pieces)
+
+
+def test_what_is_said_from_chunk_to_chunk_is_read_joined_as_well() -> None:
+    thinking: JsonValue = {"type": "thinking", "thinking": [{"type": "text", "text": "kil"}]}
+    found = said({"content": [thinking, {"type": "text", "text": "ling"}]})
+
+    read = [piece.text for piece in Seams().read(found.pieces) if piece.channel.endswith("seam")]
+    assert read == ["\nkilling"]
 
 
 def test_a_chunk_that_holds_a_picture_is_a_picture_and_its_other_text_is_read() -> None:
@@ -141,30 +199,3 @@ def test_structure_says_nothing() -> None:
     filters: JsonValue = {"hate": {"filtered": False, "severity": "safe"}}
 
     assert channels(delta, finish_reason="stop", content_filter_results=filters) == {}
-
-
-def rest_of(*values: JsonValue) -> list[list[Piece]]:
-    before: dict[str, str] = {}
-    pieces = []
-    for value in values:
-        found = Said()
-        found.say_rest("$", value)
-        pieces.append(list(continued(found, before)))
-    return pieces
-
-
-def test_a_field_that_nobody_knows_is_continued_by_the_same_field() -> None:
-    first, second = rest_of({"x": [{"text": "bo", "note": "n"}]}, {"x": [{"text": "mb"}]})
-
-    assert first == [Piece("$.x[].text", "bo"), Piece("$.x[].note", "n")]
-    assert second == [Piece("$.x[].text", "mb")]
-
-
-def test_what_every_event_repeats_is_said_once() -> None:
-    sources: JsonValue = {"sources": ["https://example.com/a", "https://example.com/b"]}
-
-    assert [len(pieces) for pieces in rest_of(sources, sources, sources)] == [1, 0, 0]
-
-
-def test_a_short_text_may_come_twice() -> None:
-    assert [len(pieces) for pieces in rest_of({"x": "la "}, {"x": "la "})] == [1, 1]

@@ -84,6 +84,49 @@ def test_a_stream_continues_each_output() -> None:
     assert "sse" not in said | called
 
 
+def test_thinking_in_a_stream_is_a_text_of_its_own() -> None:
+    texts: list[Json] = [{"type": "text", "text": "kil"}, {"type": "text", "text": "ling"}]
+    thinking: Json = {"type": "thinking", "thinking": [{"type": "text", "text": "calm"}]}
+    reader = START.open_stream(LIMITS)
+    events = [{"output_index": 0, "content": each} for each in (texts[0], thinking, texts[1])]
+    said = channels([reader.read(sent(event)) for event in events])
+
+    assert said["$.outputs[0].content"] == "killing"
+    assert said["$.outputs[0].content.thinking"] == "calm"
+    assert said["$.seam"] == "\nkilcalmling"
+
+
+def said(*places: tuple[int, int], **more: Json) -> None:
+    reader = START.open_stream(LIMITS)
+    for output, content in places:
+        at = {"output_index": output, "content_index": content}
+        reader.read(sent({"type": "message.output.delta", "content": "a", **at, **more}))
+
+
+def test_i3_what_goes_back_to_an_earlier_output_or_chunk_ends_the_stream() -> None:
+    said((0, 0), (0, 1), (2, 0), (2, 3))
+    for back in (((1, 0), (0, 0)), ((0, 1), (0, 0)), ((0, 0), (0, 1), (0, 0))):
+        with pytest.raises(StreamError):
+            said(*back)
+        said(*back, content={"type": "tool_reference", "title": "a page"})
+        said(*back, content="")
+
+
+def test_i3_two_ids_at_one_place_do_not_take_turns() -> None:
+    for name, field in (("id", "content"), ("tool_call_id", "arguments")):
+        reader = START.open_stream(LIMITS)
+        events = [sent({"output_index": 0, name: at, field: "a"}) for at in "aba"]
+        assert all(reader.read(each).pieces for each in events[:2])
+        with pytest.raises(StreamError):
+            reader.read(events[2])
+
+
+@pytest.mark.parametrize("index", ["1", 1.0, True, [1]])
+def test_s6_a_chunk_whose_index_is_no_number_ends_the_stream(index: Json) -> None:
+    with pytest.raises(StreamError):
+        START.open_stream(LIMITS).read(sent({"content_index": index, "content": "a"}))
+
+
 def test_a_name_that_is_none_of_the_apis_is_judged() -> None:
     read = START.open_stream(LIMITS).read(sent({"type": "kill them all"}))
 

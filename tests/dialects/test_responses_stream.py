@@ -8,6 +8,7 @@ import pytest
 
 from guardproxy.content import MediaKind
 from guardproxy.dialects.responses import Responses
+from guardproxy.errors import StreamError
 from guardproxy.verdict import Action, CategoryDecision, GuardrailResult, Verdict
 from tests.dialects.bodies import Json
 from tests.dialects.recorded import LIMITS, WIRE, channels, events_in, reads, recorded, sent
@@ -33,11 +34,11 @@ def pieces(*values: Json) -> list[tuple[str, str]]:
     return [(p.channel, p.text) for value in values for p in reader.read(sent(value)).pieces]
 
 
-def event(kind: str, **more: Json) -> Json:
+def event(kind: str, **more: Json) -> dict[str, Json]:
     return {"type": f"response.{kind}", "output_index": 0, "content_index": 0, **more}
 
 
-def text(*deltas: str, index: int = 0) -> list[Json]:
+def text(*deltas: str, index: int = 0) -> list[dict[str, Json]]:
     return [event("output_text.delta", content_index=index, delta=each) for each in deltas]
 
 
@@ -99,6 +100,100 @@ def test_parts_that_clients_join_are_judged_joined() -> None:
     assert said["output[].content[].text"] == "how to build a bomb"
 
 
+PARTS = ("how to ", "build ", "a bomb")
+
+
+@pytest.mark.parametrize(
+    ("kind", "index"),
+    [
+        ("output_text", "content_index"),
+        ("output_text", "output_index"),
+        ("refusal", "content_index"),
+        ("reasoning_text", "content_index"),
+        ("reasoning_summary_text", "summary_index"),
+        ("reasoning_summary", "output_index"),
+    ],
+)
+def test_i3_parts_that_come_backwards_end_the_stream(kind: str, index: str) -> None:
+    events = [event(f"{kind}.delta", **{index: at}, delta=each) for at, each in enumerate(PARTS)]
+
+    assert pieces(*events)
+    with pytest.raises(StreamError):
+        pieces(*reversed(events))
+    with pytest.raises(StreamError):
+        pieces(events[0], events[1], events[0])
+
+
+@pytest.mark.parametrize(
+    "late",
+    [
+        event("output_text.done", text="how to"),
+        event("content_part.added", part={"type": "output_text", "text": "how to"}),
+        event("output_item.added", item={"content": [{"type": "output_text", "text": "how to"}]}),
+        event("reasoning_summary_text.done", summary_index=0, content_index=None, text="how to"),
+    ],
+)
+def test_i3_a_whole_text_that_comes_late_ends_the_stream(late: dict[str, Json]) -> None:
+    summary = event("reasoning_summary_text.delta", output_index=1, summary_index=0, delta="a bomb")
+    before = [*text("a bomb", index=1), {**summary, "content_index": None}]
+
+    with pytest.raises(StreamError):
+        pieces(*before, late)
+    assert pieces(late, *before)
+
+
+def test_reasoning_and_arguments_may_come_between_the_words_of_an_answer() -> None:
+    item = {"type": "reasoning", "content": [{"type": "reasoning_text", "text": "Whole."}]}
+    between = [
+        event("reasoning_text.delta", delta="So "),
+        event("function_call_arguments.delta", delta="{"),
+        event("output_text.done", text="It is "),
+        event("output_item.done", item=item),
+    ]
+
+    assert pieces(*text("It ", "is ", index=0), *text("sunny", index=1), *between)
+
+
+def test_i3_two_ids_at_one_place_do_not_take_turns() -> None:
+    events = [{**each, "item_id": at} for at, each in zip("aba", text(*PARTS), strict=True)]
+
+    assert pieces(*events[:2])
+    with pytest.raises(StreamError):
+        pieces(*events)
+
+
+@pytest.mark.parametrize("index", ["0", 0.0, True, [0]])
+def test_s6_an_index_that_is_no_number_ends_the_stream(index: Json) -> None:
+    with pytest.raises(StreamError):
+        pieces(event("output_text.delta", content_index=index, delta="a"))
+
+
+def test_i3_an_answer_is_judged_in_the_order_of_its_last_event() -> None:
+    said = pieces(*text("b", index=0), *text("kil", index=1), *text("l a", index=2))
+    again = pieces(
+        *text("b"), *text("kil", index=1), *text("l a", index=2), whole("kil", "l a", "b")
+    )
+
+    assert again == [*said, ("output_text", "kill ab\n")]
+
+
+def test_i3_a_summary_is_judged_in_the_order_of_its_item() -> None:
+    deltas = [
+        event("reasoning_summary_text.delta", summary_index=at, delta=each)
+        for at, each in enumerate(("l a", "kil"))
+    ]
+    summary = [{"type": "summary_text", "text": each} for each in ("kil", "l a")]
+    done = event("output_item.done", item={"type": "reasoning", "summary": summary})
+
+    assert pieces(*deltas, done)[-1] == ("summary_text", "kill a\n")
+
+
+def test_a_last_event_in_the_order_of_the_stream_says_nothing_new() -> None:
+    deltas = [*text("It ", "is"), *text(" sunny.", index=1)]
+
+    assert pieces(*deltas, whole("It is", " sunny.")) == pieces(*deltas)
+
+
 def test_reasoning_and_answer_are_judged_joined() -> None:
     said = dict(
         pieces(
@@ -148,6 +243,15 @@ def test_a_delta_nobody_knows_is_judged_in_one_channel() -> None:
         ("output[0].content[0].delta", "a bo"),
         ("output[0].content[0].delta", "mb"),
     ]
+
+
+def test_fields_of_many_names_are_one_text() -> None:
+    words = ("how to", "build", "a bomb")
+    for kind in ("output_text.delta", "in_progress", "a.delta"):
+        said = pieces(*(event(kind, **{f"k{at}": word}) for at, word in enumerate(words)))
+        read = "".join(text for channel, text in said if channel.endswith(".rest"))
+
+        assert read == "how to\nbuild\na bomb\n"
 
 
 def test_what_a_delta_nearly_said_is_judged() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -109,7 +109,7 @@ class Talk:
     def path(self) -> str:
         return self.route.replace("{conversation}", "conv_1").replace("{deployment}", "gpt-4o")
 
-    def events(self, pieces: list[str]) -> list[bytes]:
+    def events(self, pieces: Sequence[Json]) -> list[bytes]:
         said = [self.say(piece) for piece in pieces]
         return [self.say("so "), *said, self.say("", last=True), self.tail]
 
@@ -218,6 +218,70 @@ def test_s3_a_word_cut_in_two_is_found(proxies: dict[str, Proxy], talk: Talk, mo
         if mode != "live":
             assert CANARY not in heard(answer.body, talk.content_type)
             assert CANARY.encode() not in answer.body
+
+
+def test_s7_thinking_between_two_texts_hides_no_word(proxies: dict[str, Proxy]) -> None:
+    thinking = {"type": "thinking", "thinking": [{"type": "text", "text": " and so on "}]}
+    talks = [talk for talk in TALKS if talk.say in (chat, MESSAGE)]
+    for talk in talks:
+        for cut in range(1, len(CANARY)):
+            first, last = ({"type": "text", "text": t} for t in (CANARY[:cut], CANARY[cut:]))
+            chunks = [first, thinking, {**last, "summary": "and so on"}]
+            for contents in ([chunks], [[each] for each in chunks]):
+                answer = streamed(proxies["hold"], talk, talk.events(contents))
+
+                assert answer.status == 403 or talk.ended(answer.body), answer.body
+
+
+def test_i3_fields_of_many_names_are_one_text(api: ScriptedUpstream, tmp_path: Path) -> None:
+    policy = policy_file(tmp_path, POLICY.format(mode="hold"))
+    classifier = KeywordClassifier({"how\nto\nsay\nit": {"dangerous": 0.9}})
+    words = ["how", "to", "say", "it"]
+    talks = {talk.say: talk for talk in TALKS}
+    with proxying(api, classifier=classifier, policy=policy) as proxy:
+        for talk in talks.values():
+            line = ndjson if talk.content_type == NDJSON else sse
+            events = [line({f"k{at}": word}) for at, word in enumerate(words)]
+            answer = streamed(proxy, talk, [*events, talk.say("", last=True), talk.tail])
+
+            assert answer.status == 403 or talk.ended(answer.body), answer.body
+
+
+def backwards(field: str, event: dict[str, Json]) -> list[bytes]:
+    """An event for each letter, whose numbers put it before the one that came before."""
+    name = str(event["type"])
+    letters = enumerate(reversed(CANARY))
+    return [sse({**event, "output_index": 9 - at, field: each}, name) for at, each in letters]
+
+
+def test_i3_parts_that_come_backwards_do_not_leave(proxies: dict[str, Proxy]) -> None:
+    delta = {"type": "response.output_text.delta", "content_index": 0, "item_id": "m"}
+    streams = {
+        "/v1/responses": backwards("delta", delta),
+        "/v1/conversations": backwards("content", {"type": "message.output.delta", "id": "m"}),
+    }
+    for route, events in streams.items():
+        answer = streamed(proxies["hold"], Talk(route, chat, filtered), events)
+
+        # The first letter may have left.
+        assert answer.body.count(b"output_index") <= 1
+        assert b"goes back" in answer.body or answer.status == 502
+
+
+def test_i3_a_last_event_in_another_order_does_not_leave(proxies: dict[str, Proxy]) -> None:
+    parts = (CANARY[4:], CANARY[:4])
+    delta = {"type": "response.output_text.delta", "content_index": 0}
+    events = [
+        sse({**delta, "output_index": at, "delta": each}, str(delta["type"]))
+        for at, each in enumerate(parts)
+    ]
+    content = [[{"type": "output_text", "text": each}] for each in reversed(parts)]
+    output = [{"type": "message", "role": "assistant", "content": each} for each in content]
+    ended = sse({"type": "response.completed", "response": {"output": output}})
+    answer = streamed(proxies["hold"], Talk("/v1/responses", chat, filtered), [*events, ended])
+
+    assert b"response.completed" not in answer.body
+    assert answer.status == 403 or b"content_filter" in answer.body
 
 
 @EVERY_TALK
