@@ -21,6 +21,7 @@ from guardproxy.dialects.leaves import (
     plain_text,
     text_leaves,
 )
+from guardproxy.dialects.media_clues import clued_media
 from guardproxy.dialects.seams import Seams
 from guardproxy.dialects.shape import without_positions
 from guardproxy.errors import RequestError, StreamError, UpstreamError
@@ -46,7 +47,7 @@ class RawJson:
             value = read(body, depth=limits.json_depth, members=limits.json_members)
         return Asked(
             texts=tuple(_texts(value, Role.USER)),
-            media=_media(value, Role.USER),
+            media=_media(value, Role.USER, addresses=True),
             stream=False,
             guardrails=None,
             guardrails_present=False,
@@ -158,5 +159,6 @@ def _lines(pieces: Iterable[Piece]) -> Iterator[Piece]:
             yield Piece(f"{name}.lines", "\n".join((*texts, "")))
 
 
-def _media(value: JsonValue, role: Role) -> tuple[MediaPart, ...]:
-    return tuple(MediaPart(role, kind, "$", size) for kind, size in embedded_media(value))
+def _media(value: JsonValue, role: Role, *, addresses: bool = False) -> tuple[MediaPart, ...]:
+    clued = [(each.kind, len(each.text)) for each in clued_media(value, addresses=addresses)]
+    return tuple(MediaPart(role, kind, "$", size) for kind, size in embedded_media(value) + clued)

@@ -187,3 +187,26 @@ def test_joining_a_long_list_at_most_doubles_the_text() -> None:
     texts = RAW.read_request(json.dumps(["word " * 100] * 500).encode(), LIMITS).texts
 
     assert sum(len(part.text) for part in texts) < 2.1 * 500 * 500
+
+
+def test_media_beside_their_type_and_by_address_are_media() -> None:
+    sound: JsonValue = {"inlineData": {"mimeType": "audio/L16", "data": "QUJD" * 100}}
+    stored: JsonValue = {"fileData": {"fileUri": "https://example.com/a.pdf"}}
+    body = json.dumps({"contents": [{"parts": [sound, stored]}]}).encode()
+
+    asked = RAW.read_request(body, LIMITS)
+    answered = RAW.read_answer(body, LIMITS)
+    (read,) = events({"contents": [{"parts": [sound, stored]}]})
+
+    # A link in an answer is nothing that a model reads.
+    assert {(part.kind, part.size) for part in asked.media} == {
+        (MediaKind.AUDIO, 400), (MediaKind.FILE, 25),
+    }  # fmt: skip
+    assert [part.kind for part in answered.media] == [MediaKind.AUDIO]
+    assert [part.kind for part in read.media] == [MediaKind.AUDIO]
+
+
+def test_a_signature_of_a_thought_is_no_medium() -> None:
+    part = {"text": "So", "thoughtSignature": "CiQB0e2Kb7" * 60}
+
+    assert RAW.read_request(json.dumps({"parts": [part]}).encode(), LIMITS).media == ()
