@@ -131,7 +131,7 @@ def string_leaves(value: JsonValue, *, keys: bool) -> Iterator[tuple[str, str]]:
             yield path, found
         elif isinstance(found, dict):
             waiting += [
-                (_member_path(path, name), name, item)
+                (member_path(path, name), name, item)
                 for name, item in reversed(found.items())
                 if keys or isinstance(item, _HOLDS_STRINGS)
             ]
@@ -146,7 +146,8 @@ def string_leaves(value: JsonValue, *, keys: bool) -> Iterator[tuple[str, str]]:
 _HOLDS_STRINGS = (str, dict, list)
 
 
-def _member_path(path: str, key: str) -> str:
+def member_path(path: str, key: str) -> str:
+    """Where a member stands, in the paths of `string_leaves`."""
     name = key if is_plain_key(key) else "*"
     return f"{path}.{name}" if path else name
 
@@ -233,7 +234,7 @@ def _read_object(pairs: list[tuple[str, JsonValue]]) -> dict[str, JsonValue]:
     read_pairs = dict(pairs)
     if len(read_pairs) < len(pairs):
         ((twice, _),) = Counter(key for key, _ in pairs).most_common(1)
-        name = _member_path("", twice)
+        name = member_path("", twice)
         _refuse("duplicate_key", f"an object has the key `{name}` twice", param=name)
     return read_pairs
 

@@ -24,6 +24,7 @@ from guardproxy.dialects.leaves import (
     text_of,
 )
 from guardproxy.dialects.logprobs import tokens_said
+from guardproxy.dialects.media_clues import clued_media
 from guardproxy.strict_json import JsonValue
 
 _BESIDE = "beside"
@@ -65,6 +66,8 @@ class Said:
     def note_media(self, path: str, value: JsonValue) -> None:
         for kind, size in embedded_media(value):
             self.media.append(MediaPart(Role.ASSISTANT, kind, path, size))
+        for clued in clued_media(value):
+            self.media.append(MediaPart(Role.ASSISTANT, clued.kind, path, len(clued.text)))
 
 
 def read_choice(choice: Mapping[str, JsonValue], index: int, said: Said) -> None:

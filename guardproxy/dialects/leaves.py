@@ -51,6 +51,16 @@ def is_payload(value: str) -> bool:
     return any(form.fullmatch(value) for form in (_MEDIUM, _ADDRESS, _BASE64)) or is_token(value)
 
 
+def is_address(value: str) -> bool:
+    """Looks like an address and nothing else."""
+    return _ADDRESS.fullmatch(value) is not None
+
+
+def is_base64(value: str) -> bool:
+    """Holds nothing but base64, in one line or in several."""
+    return _BASE64.fullmatch(value) is not None
+
+
 def refers_to_media(value: JsonValue) -> bool:
     """Holds an address or a long opaque value: something a text classifier cannot read."""
     return any(

@@ -1,12 +1,14 @@
 """Any JSON route that no dialect knows: every string in it is text, both ways.
 
 For routes that a policy lists under `passthrough`. Nothing is structure here, since nobody said
-what is; so ids and enum values are judged as well.
+what is; so ids and enum values are judged as well. What stands at one path but for its positions
+in lists (`parts[0].text`, `parts[1].text`) may be shown, or read, as one text: so it is judged
+joined as well, without a separator.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Iterator
 
 from guardproxy.content import MediaPart, Role, TextPart
 from guardproxy.dialects import openai_shape
@@ -18,11 +20,14 @@ from guardproxy.dialects.leaves import (
     is_token,
     plain_text,
     text_leaves,
-    text_of,
 )
+from guardproxy.dialects.media_clues import clued_media
+from guardproxy.dialects.seams import Seams
+from guardproxy.dialects.shape import without_positions
 from guardproxy.errors import RequestError, StreamError, UpstreamError
 from guardproxy.policy import guardrail_body
 from guardproxy.policy.config import Limits
+from guardproxy.policy.scope import JOINED
 from guardproxy.sse import EventDecoder, ServerSentEvent
 from guardproxy.strict_json import JsonValue, read
 from guardproxy.verdict import Verdict
@@ -41,8 +46,8 @@ class RawJson:
         if body:
             value = read(body, depth=limits.json_depth, members=limits.json_members)
         return Asked(
-            texts=_texts(value, Role.USER),
-            media=_media(value, Role.USER),
+            texts=tuple(_texts(value, Role.USER)),
+            media=_media(value, Role.USER, addresses=True),
             stream=False,
             guardrails=None,
             guardrails_present=False,
@@ -58,7 +63,7 @@ class RawJson:
             value = read(body, depth=limits.json_depth, members=limits.answer_bytes)
         except RequestError as error:
             raise UpstreamError(f"the answer cannot be read safely: {error.code}") from error
-        return Answered(_texts(value, Role.ASSISTANT), _media(value, Role.ASSISTANT))
+        return Answered(tuple(_texts(value, Role.ASSISTANT)), _media(value, Role.ASSISTANT))
 
     def is_stream(self, content_type: str) -> bool:
         return content_type == "text/event-stream"
@@ -74,13 +79,18 @@ class RawJson:
 
 
 class RawStream:
-    """Fits `StreamReader`: each JSON path of the events is a channel of its own."""
+    """Fits `StreamReader`: each JSON path of the events is a channel of its own.
+
+    The positions of one list are read together as well, across events: with nothing between them,
+    and in lines where one event has several.
+    """
 
     keep_alive = b": keep-alive\n\n"
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._said: dict[str, str] = {}
+        self._seams = Seams(without_positions)
 
     def decoder(self) -> EventDecoder:
         return EventDecoder(self._limits.event_bytes)
@@ -100,12 +110,15 @@ class RawStream:
             )
         except RequestError as error:
             raise StreamError("an event of the stream cannot be read safely") from error
+        pieces += self._seams.read(new := list(self._new(value)))
+        return EventRead((*pieces, *_lines(new)), _media(value, Role.ASSISTANT))
+
+    def _new(self, value: JsonValue) -> Iterator[Piece]:
         for path, text in text_leaves(value, without_media=True):
             repeated = self._said.get(path) == text and len(text) >= _ID_LENGTH and is_token(text)
             self._said[path] = text
             if not repeated:
-                pieces.append(Piece(path, text))
-        return EventRead(tuple(pieces), _media(value, Role.ASSISTANT))
+                yield Piece(path, text)
 
     def blocked(self, verdict: Verdict, finished: Collection[int]) -> bytes:
         del finished  # nobody knows choices here
@@ -123,10 +136,29 @@ class RawStream:
         return openai_shape.stream_fault(message)
 
 
-def _texts(value: JsonValue, role: Role) -> tuple[TextPart, ...]:
-    text = text_of(value, without_media=True)
-    return (TextPart(role, text, "$"),) if text else ()
+def _texts(value: JsonValue, role: Role) -> Iterator[TextPart]:
+    pieces = [Piece(path, text) for path, text in text_leaves(value, without_media=True)]
+    if not pieces:
+        return
+    yield TextPart(role, "\n".join(piece.text for piece in pieces), "$")
+    seams = Seams(without_positions)
+    around: dict[str, list[str]] = {}
+    for seam in filter(None, map(seams.after, pieces)):
+        around.setdefault(seam.channel, []).append(seam.text)
+    for joined in around.values():
+        yield TextPart(role, "".join(joined), f"${JOINED}$")
 
 
-def _media(value: JsonValue, role: Role) -> tuple[MediaPart, ...]:
-    return tuple(MediaPart(role, kind, "$", size) for kind, size in embedded_media(value))
+def _lines(pieces: Iterable[Piece]) -> Iterator[Piece]:
+    """What one event says at several positions of a list, as a whole answer's text has it."""
+    together: dict[str, list[str]] = {}
+    for path, text in pieces:
+        together.setdefault(without_positions(path), []).append(text)
+    for name, texts in together.items():
+        if len(texts) > 1:
+            yield Piece(f"{name}.lines", "\n".join((*texts, "")))
+
+
+def _media(value: JsonValue, role: Role, *, addresses: bool = False) -> tuple[MediaPart, ...]:
+    clued = [(each.kind, len(each.text)) for each in clued_media(value, addresses=addresses)]
+    return tuple(MediaPart(role, kind, "$", size) for kind, size in embedded_media(value) + clued)

@@ -18,6 +18,7 @@ from guardproxy.dialects.leaves import (
     text_of,
     unfolded,
 )
+from guardproxy.dialects.media_clues import clued_media
 from guardproxy.errors import RequestError
 from guardproxy.policy.config import Limits
 from guardproxy.policy.scope import BESIDE, SEAM_CHARACTERS
@@ -85,6 +86,8 @@ class RequestReader:
         self.say(role, text_of(rest, structure=structure, without_media=True), path)
         for kind, size in embedded_media(rest):
             self.media.append(MediaPart(role, kind, path, size))
+        for clued in clued_media(rest, addresses=True):
+            self.media.append(MediaPart(role, clued.kind, path, len(clued.text)))
 
     def gap(self, before: JsonValue, after: JsonValue, path: str) -> None:
         """Two texts between which the model writes: what stands around the gap, as one text."""

@@ -8,7 +8,7 @@ around such a change is a text of its own.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -30,6 +30,14 @@ _SPOKEN = re.compile(
 """Channels of what clients show; where nobody else speaks, one speaker is enough."""
 
 
+# Every piece of every answer asks, and an answer has a handful of channels.
+@lru_cache(maxsize=1_024)
+def _speaker_of(channel: str) -> str:
+    """Who speaks in a channel; nobody in one that clients do not show."""
+    match = _SPOKEN.fullmatch(channel)
+    return (match["speaker"] or "$") if match else ""
+
+
 @dataclass(slots=True)
 class _Speaker:
     """Who says one thing after the other: the channel that is open, and how it was reached.
@@ -43,22 +51,29 @@ class _Speaker:
 
 
 class Seams:
-    """Reads the pieces of one answer, in order.
+    """Reads the pieces of one answer, in order; `speaker_of` says who speaks in a channel, if any.
 
     What it adds is at most as much again as the pieces hold: `TAIL` characters before a change
     are repeated only after as many have gone by without one.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, speaker_of: Callable[[str], str] = _speaker_of) -> None:
+        self._speaker_of = speaker_of
         self._speakers: dict[str, _Speaker] = {}
 
     def read(self, pieces: Iterable[Piece]) -> Iterator[Piece]:
         """The pieces, and after each what it adds to the text around a change."""
         for piece in pieces:
             yield piece
-            name = _speaker_of(piece.channel)
-            if name and (around := self._around(name, piece)):
-                yield Piece(f"{name}.seam", around)
+            if seam := self.after(piece):
+                yield seam
+
+    def after(self, piece: Piece) -> Piece | None:
+        """What the next piece adds to the text around a change, if it adds to one."""
+        name = self._speaker_of(piece.channel)
+        if name and (around := self._around(name, piece)):
+            return Piece(f"{name}.seam", around)
+        return None
 
     def _around(self, name: str, piece: Piece) -> str:
         speaker = self._speakers.setdefault(name, _Speaker(piece.channel))
@@ -76,11 +91,3 @@ class Seams:
 def is_shown(channel: str) -> bool:
     """Whether clients show what is said there, one piece after the other."""
     return bool(_speaker_of(channel))
-
-
-# Every piece of every answer asks, and an answer has a handful of channels.
-@lru_cache(maxsize=1_024)
-def _speaker_of(channel: str) -> str:
-    """Who speaks in a channel; nobody in one that clients do not show."""
-    match = _SPOKEN.fullmatch(channel)
-    return (match["speaker"] or "$") if match else ""

@@ -21,6 +21,7 @@ from guardproxy.dialects.leaves import (
     text_leaves,
     unfolded,
 )
+from guardproxy.dialects.media_clues import clued_media
 from guardproxy.strict_json import JsonValue, string_leaves
 
 _SEALED = re.compile(r"[A-Za-z0-9+/=_-]*", re.ASCII)
@@ -75,10 +76,13 @@ def without_positions(path: str) -> str:
     return _POSITION.sub("[]", path)
 
 
-def contents(value: JsonValue, shape: Shape, *, least: int = 0) -> Contents:
+def contents(
+    value: JsonValue, shape: Shape, *, least: int = 0, addresses: bool = False
+) -> Contents:
     """See `Contents`. A coded `data:` URL is a medium wherever it stands.
 
     What is shorter than `least` and stands where media do is text: one word looks like base64.
+    What some clue says is a medium (`addresses`: see `clued_media`) is judged as a text as well.
     """
     texts: list[tuple[str, str]] = []
     media: list[tuple[MediaKind | None, int]] = []
@@ -91,6 +95,14 @@ def contents(value: JsonValue, shape: Shape, *, least: int = 0) -> Contents:
             media.append((None, len(text)))
         else:
             texts.append((path, text))
+    # What stands where sealed values and media do has been dealt with.
+    unknown = {path for path, _ in texts}
+    if unknown:
+        media += [
+            (clued.kind, len(clued.text))
+            for clued in clued_media(value, addresses=addresses)
+            if clued.path in unknown
+        ]
     return Contents(tuple(texts), tuple(media))
 
 

@@ -21,7 +21,7 @@ class ShapedReader(RequestReader):
         kind: MediaKind = MediaKind.FILE,
     ) -> None:
         """All of a value but what its shape lets pass; `kind` is that of its media."""
-        found = contents(value, shape)
+        found = contents(value, shape, addresses=True)
         self.say(role, found.text, path)
         for embedded, size in found.media:
             # What is not the medium it stands for is judged by the strictest rule, a file's.

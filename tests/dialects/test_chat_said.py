@@ -179,6 +179,16 @@ def test_s7_a_message_and_a_legacy_text_are_read_like_a_delta() -> None:
     assert found.pieces == [Piece("choices[1].content", "Sun"), Piece("choices[1].text", "ny")]
 
 
+def test_media_in_fields_that_nobody_knows_are_media() -> None:
+    sound: JsonValue = {"mimeType": "audio/wav", "data": "QUJD" * 80}
+    link: JsonValue = {"image_url": "https://example.com/a.png"}
+    found = said(
+        {"content": "See", "inline_data": sound, "sources": [link], "signature": "x" * 400}
+    )
+
+    assert [part.kind for part in found.media] == [MediaKind.AUDIO]
+
+
 def test_sound_is_a_medium_and_its_transcript_a_text() -> None:
     found = said({"audio": {"id": "a1", "data": "UklGRg==", "transcript": "Sunny"}})
 

@@ -139,3 +139,74 @@ def test_refusals_and_faults_are_openais() -> None:
     assert RAW.refusal(Verdict()).status == 403
     fault = Fault(400, "no", "invalid_request_error", None, "x")
     assert json.loads(RAW.error_body(fault))["error"]["code"] == "x"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"candidates": [{"content": {"parts": [{"text": "a bo"}, {"text": "mb"}]}}]},
+        {"parts": ["a bo", "mb"]},
+        [{"text": "a bo"}, {"text": "mb"}],
+    ],
+)
+def test_a_list_is_one_text_as_well(value: JsonValue) -> None:
+    body = json.dumps(value).encode()
+    (read,) = events(value)
+
+    assert "\na bomb" in [part.text for part in RAW.read_request(body, LIMITS).texts]
+    assert "\na bomb" in [part.text for part in RAW.read_answer(body, LIMITS).texts]
+    assert "\na bomb" in joined([read]).values()
+
+
+def test_a_joined_text_stands_for_itself() -> None:
+    (whole, around) = RAW.read_request(b'["a bo", "mb"]', LIMITS).texts
+
+    assert (whole.path, around.path) == ("$", "$..$")
+
+
+def test_a_streams_lists_are_one_text_over_events_in_lines_and_without() -> None:
+    texts = joined(events({"parts": ["How", "do"]}, {"parts": ["I", "bo", "mb"]}))
+
+    assert texts["parts[].seam"] == "\nHowdoIbomb"
+    assert texts["parts[].lines"] == "How\ndo\nI\nbo\nmb\n"
+
+
+def test_candidates_that_take_turns_stay_apart_as_well() -> None:
+    texts = joined(events({"said": ["bo", "x"]}, {"said": ["mb", "y"]}))
+
+    assert (texts["said[0]"], texts["said[1]"]) == ("bomb", "xy")
+
+
+def test_one_part_an_event_is_judged_once() -> None:
+    part: JsonValue = {"candidates": [{"content": {"parts": [{"text": "la "}]}}]}
+
+    assert joined(events(part, part)) == {"candidates[0].content.parts[0].text": "la la "}
+
+
+def test_joining_a_long_list_at_most_doubles_the_text() -> None:
+    texts = RAW.read_request(json.dumps(["word " * 100] * 500).encode(), LIMITS).texts
+
+    assert sum(len(part.text) for part in texts) < 2.1 * 500 * 500
+
+
+def test_media_beside_their_type_and_by_address_are_media() -> None:
+    sound: JsonValue = {"inlineData": {"mimeType": "audio/L16", "data": "QUJD" * 100}}
+    stored: JsonValue = {"fileData": {"fileUri": "https://example.com/a.pdf"}}
+    body = json.dumps({"contents": [{"parts": [sound, stored]}]}).encode()
+
+    asked = RAW.read_request(body, LIMITS)
+    answered = RAW.read_answer(body, LIMITS)
+    (read,) = events({"contents": [{"parts": [sound, stored]}]})
+
+    # A link in an answer is nothing that a model reads.
+    assert {(part.kind, part.size) for part in asked.media} == {
+        (MediaKind.AUDIO, 400), (MediaKind.FILE, 25),
+    }  # fmt: skip
+    assert [part.kind for part in answered.media] == [MediaKind.AUDIO]
+    assert [part.kind for part in read.media] == [MediaKind.AUDIO]
+
+
+def test_a_signature_of_a_thought_is_no_medium() -> None:
+    part = {"text": "So", "thoughtSignature": "CiQB0e2Kb7" * 60}
+
+    assert RAW.read_request(json.dumps({"parts": [part]}).encode(), LIMITS).media == ()

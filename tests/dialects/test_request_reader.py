@@ -49,6 +49,37 @@ def test_contents_of_another_shape_are_refused(content: JsonValue, code: str) ->
     assert error.value.code == code
 
 
+SOUND = "UklGRiQAAABXQVZFZm10IBAA" + "QUJD" * 80
+
+
+@pytest.mark.parametrize(
+    ("rest", "kind"),
+    [
+        ({"inline_data": {"mime_type": "audio/wav", "data": SOUND}}, MediaKind.AUDIO),
+        ({"blob": SOUND}, MediaKind.AUDIO),
+        ({"images": ["QUJD" * 80]}, MediaKind.IMAGE),
+        ({"audio_url": "https://example.com/a.wav"}, MediaKind.AUDIO),
+    ],
+)
+def test_media_in_fields_that_nobody_knows_are_judged_and_for_the_policy(
+    rest: dict[str, JsonValue], kind: MediaKind
+) -> None:
+    reader = RequestReader(LIMITS)
+    reader.rest(rest, Role.USER, "a")
+    reader.content([{"type": "text", "text": "x", **rest}], Role.USER, "b")
+
+    assert [(part.kind, part.path) for part in reader.media] == [(kind, "a"), (kind, "b[0].*")]
+    assert len(reader.texts) == 3
+
+
+def test_sealed_values_in_fields_that_nobody_knows_are_no_media() -> None:
+    reader = RequestReader(LIMITS)
+    sealed: JsonValue = {"thought_signature": "CiQB0e2K" * 60, "cursor": "CiQB0e2K" * 60}
+    reader.rest({"extra_content": sealed}, Role.ASSISTANT, "a")
+
+    assert reader.media == []
+
+
 def test_definitions_are_the_applications_text_and_bounded() -> None:
     reader = RequestReader(LIMITS)
     reader.definitions(None, "tools")

@@ -53,6 +53,14 @@ def test_channels_without_a_speaker_are_one_answers() -> None:
     assert seam(*pieces, speaker="$") == "\nkilling"
 
 
+def test_who_speaks_can_be_told() -> None:
+    seams = Seams(lambda channel: channel[:1])
+
+    assert seams.after(Piece("a1", "kil")) is None
+    assert seams.after(Piece("b1", "x")) is None
+    assert seams.after(Piece("a2", "ling")) == Piece("a.seam", "\nkilling")
+
+
 @given(st.lists(st.tuples(st.sampled_from([CONTENT, REASONING]), st.text(max_size=400))))
 def test_the_pieces_stay_and_the_work_is_linear(pieces: list[tuple[str, str]]) -> None:
     read = list(Seams().read(Piece(*piece) for piece in pieces))

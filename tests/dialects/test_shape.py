@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from guardproxy.content import MediaKind
 from guardproxy.dialects.shape import NO_SHAPE, Shape, ShapedSaid, contents
+from guardproxy.strict_json import JsonValue
 from tests.dialects.bodies import CANARY, SONGS
 
 SHAPE = Shape(re.compile("id"), sealed=re.compile("signature"), media=re.compile("url"))
@@ -40,6 +41,24 @@ def test_a_coded_url_is_a_medium_wherever_it_stands() -> None:
 
     assert found.texts == ()
     assert found.media[0][0] is MediaKind.IMAGE
+
+
+def test_a_clue_makes_a_medium_of_what_stays_a_text() -> None:
+    value: JsonValue = {"blob": {"media_type": "audio/wav", "data": LONG}}
+
+    assert contents(value, NO_SHAPE).media == ((MediaKind.AUDIO, len(LONG)),)
+    assert LONG in contents(value, NO_SHAPE).text
+    assert contents({"images": [LONG], "url": LONG}, SHAPE).media == (
+        (None, len(LONG)), (MediaKind.IMAGE, len(LONG)),
+    )  # fmt: skip
+    assert contents({"media_type": "audio/wav", "signature": LONG}, SHAPE).media == ()
+
+
+def test_an_address_counts_where_a_model_reads() -> None:
+    value: JsonValue = {"file_url": "https://example.com/a.pdf"}
+
+    assert contents(value, NO_SHAPE, addresses=True).media == ((MediaKind.FILE, 25),)
+    assert contents(value, NO_SHAPE).media == ()
 
 
 def test_a_medium_is_for_the_dialect_to_name() -> None:
