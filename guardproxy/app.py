@@ -276,13 +276,12 @@ def _gated(
     admission: Admission,
     settings: Settings,
 ) -> ASGIApp:
-    keys = (_secret(settings.client_keys) or "").split(",")
     return Gate(
         Doors(entrances, services),
         limits=HeadLimits(settings.header_bytes, settings.header_count, settings.target_bytes),
         observer=observer,
         admission=admission,
-        client_keys=[key.strip() for key in keys if key.strip()],
+        client_keys=settings.caller_keys,
         error_words={**ERROR_WORDS, **dispatch.ERROR_WORDS},
     )
 

@@ -115,6 +115,24 @@ def test_keys_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings.upstream_api_key.get_secret_value() == "sk-secret-1"
 
 
+def test_client_keys_are_parted_at_commas() -> None:
+    settings = Settings.model_validate({"client_keys": " a , b,,c "})
+
+    assert settings.caller_keys == ["a", "b", "c"]
+    assert Settings().caller_keys == []
+
+
+@pytest.mark.parametrize("blank", ["", " ", ",", " , "])
+def test_client_keys_that_hold_no_key_do_not_let_everybody_in(
+    monkeypatch: pytest.MonkeyPatch, blank: str
+) -> None:
+    monkeypatch.setenv("GUARDPROXY_UPSTREAM_API_KEY", "sk-secret-1")
+    monkeypatch.setenv("GUARDPROXY_CLIENT_KEYS", blank)
+
+    with pytest.raises(ValidationError, match="holds no key; unset it to let everybody in"):
+        Settings()
+
+
 def test_settings_do_not_change() -> None:
     with pytest.raises(ValidationError):
         Settings().port = 1

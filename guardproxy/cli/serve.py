@@ -78,7 +78,7 @@ def serve(**options: str | bool | None) -> None:
         banner(
             version=VERSION,
             address=address,
-            upstream=settings.upstream,
+            settings=settings,
             policy=policy,
             folder=folder,
         )

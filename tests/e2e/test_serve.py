@@ -302,6 +302,16 @@ def test_client_keys_without_an_upstream_key_are_refused() -> None:
     assert (code, "--upstream-api-key" in line) == (2, True)
 
 
+@pytest.mark.parametrize("blank", ["", ",", " , "])
+def test_blank_client_keys_do_not_open_the_operators_key_to_everybody(blank: str) -> None:
+    code, line = refused(
+        upstream="https://api.example.com", upstream_api_key="sk-op", client_keys=blank
+    )
+
+    wanted = "Error: GUARDPROXY_CLIENT_KEYS: holds no key; unset it to let everybody in"
+    assert (code, line) == (2, wanted)
+
+
 def test_a_bad_policy_says_file_line_and_key(tmp_path: Path) -> None:
     file = tmp_path / "policy.yaml"
     file.write_text(OPEN.format(name="bad") + "mode: off\n", encoding="utf-8")
