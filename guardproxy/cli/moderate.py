@@ -184,7 +184,16 @@ def _guardrails(
         everything = GuardrailConfig(moderation_llm_v2=ModerationV2Config())
         return resolve((everything,), folder.manifest.thresholds)
     active = load_active(settings, folder.manifest.thresholds)
-    return active.input if direction is Direction.INPUT else active.output
+    asked = direction is Direction.INPUT
+    chosen = active.input if asked else active.output
+    if not chosen:
+        # A policy with neither is refused, so the other direction has some.
+        other = Direction.OUTPUT if asked else Direction.INPUT
+        raise ConfigurationError(
+            f"{active.config.name} has no entries for {direction}; "
+            f"nothing was judged (--direction {other}?)"
+        )
+    return chosen
 
 
 async def judge_all(
