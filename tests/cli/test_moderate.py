@@ -193,6 +193,24 @@ def test_a_classifier_that_fails_is_told_and_scores_nothing(keywords: KeywordCla
     assert "not judged: a run failed" in result.stderr
 
 
+def test_ctrl_c_shows_what_was_judged_and_is_no_verdict(
+    keywords: KeywordClassifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judge = keywords.classify
+
+    async def classify(passages: Sequence[Passage]) -> list[Scores]:
+        if keywords.asked:
+            raise KeyboardInterrupt
+        return await judge(passages)
+
+    monkeypatch.setattr(keywords, "classify", classify)
+    result = run("--jsonl", stdin='{"text": "a bomb"}\n' * (BATCH_SECTIONS + 1))
+
+    assert result.exit_code == 130
+    assert result.stdout.count("stdin:") == BATCH_SECTIONS
+    assert result.stderr == "interrupted\n"
+
+
 def judged_by(
     classifier: KeywordClassifier, given: Sequence[Entry]
 ) -> tuple[list[tuple[str, Verdict | None]], float]:
