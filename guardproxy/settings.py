@@ -34,7 +34,12 @@ class Settings(BaseSettings):
     """What one process needs to know. Durations are seconds, sizes are bytes."""
 
     model_config = SettingsConfigDict(
-        env_prefix="GUARDPROXY_", extra="ignore", frozen=True, hide_input_in_errors=True
+        env_prefix="GUARDPROXY_",
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,
+        # A wait without an end is a bound that somebody forgot.
+        allow_inf_nan=False,
     )
 
     upstream: str | None = Field(
