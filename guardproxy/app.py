@@ -99,6 +99,7 @@ class Application:
         classifier: judges instead of the embedded model; for tests and for other judges.
         observer: told of every exchange, besides metrics and log.
         ready: told when all is loaded, before the first request.
+        failed: told why there will be none, if something that was configured cannot be used.
     """
 
     def __init__(
@@ -109,8 +110,10 @@ class Application:
         classifier: Classifier | None = None,
         observer: Observer | None = None,
         ready: Callable[[], object] = lambda: None,
+        failed: Callable[[str], object] = lambda _: None,
     ) -> None:
         self._ready = ready
+        self._failed = failed
         self._settings = settings
         self._transport = transport
         self._classifier = classifier
@@ -133,6 +136,7 @@ class Application:
                 await send({"type": "lifespan.startup.complete"})
                 await receive()
         except GuardproxyError as error:
+            self._failed(str(error))
             await send({"type": "lifespan.startup.failed", "message": str(error)})
             return
         await send({"type": "lifespan.shutdown.complete"})
@@ -276,13 +280,12 @@ def _gated(
     admission: Admission,
     settings: Settings,
 ) -> ASGIApp:
-    keys = (_secret(settings.client_keys) or "").split(",")
     return Gate(
         Doors(entrances, services),
         limits=HeadLimits(settings.header_bytes, settings.header_count, settings.target_bytes),
         observer=observer,
         admission=admission,
-        client_keys=[key.strip() for key in keys if key.strip()],
+        client_keys=settings.caller_keys,
         error_words={**ERROR_WORDS, **dispatch.ERROR_WORDS},
     )
 

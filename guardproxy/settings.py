@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator
+from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 KIB = 1024
@@ -36,7 +37,12 @@ class Settings(BaseSettings):
     """What one process needs to know. Durations are seconds, sizes are bytes."""
 
     model_config = SettingsConfigDict(
-        env_prefix="GUARDPROXY_", extra="ignore", frozen=True, hide_input_in_errors=True
+        env_prefix="GUARDPROXY_",
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,
+        # A wait without an end is a bound that somebody forgot.
+        allow_inf_nan=False,
     )
 
     upstream: str | None = Field(
@@ -140,6 +146,24 @@ class Settings(BaseSettings):
             msg = "must be an http(s) URL without user, query or fragment"
             raise ValueError(msg)
         return value.rstrip("/")
+
+    @field_validator("client_keys")
+    @classmethod
+    def _client_keys_hold_a_key(cls, value: SecretStr | None) -> SecretStr | None:
+        # A variable that was meant to hold keys and is blank must not open the door to everybody.
+        if value is not None and not _keys(value):
+            message = "holds no key; unset it to let everybody in"
+            raise PydanticCustomError("no_key", message)
+        return value
+
+    @property
+    def caller_keys(self) -> list[str]:
+        """The keys of which a caller must present one; empty if none is asked for."""
+        return _keys(self.client_keys) if self.client_keys is not None else []
+
+
+def _keys(value: SecretStr) -> list[str]:
+    return [key.strip() for key in value.get_secret_value().split(",") if key.strip()]
 
 
 def _is_plain_url(value: str) -> bool:

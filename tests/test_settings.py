@@ -54,6 +54,12 @@ def test_an_upstream_that_is_no_plain_url_is_refused_without_repeating_it(url: s
         ("LOG_LEVEL", "loud"),
         ("IDLE_TIMEOUT", "0"),
         ("REQUEST_TIMEOUT", "-1"),
+        ("REQUEST_TIMEOUT", "inf"),
+        ("SHUTDOWN_TIMEOUT", "inf"),
+        ("SHUTDOWN_TIMEOUT", "1e400"),
+        ("CONNECT_TIMEOUT", "Infinity"),
+        ("IDLE_TIMEOUT", "nan"),
+        ("CLASSIFIER_TIMEOUT", "nan"),
         ("CACHE_ENTRIES", "-1"),
         ("BUFFERED_BYTES", "1"),
     ],
@@ -113,6 +119,24 @@ def test_keys_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "sk-secret" not in f"{settings!r} {settings} {settings.model_dump()}"
     assert settings.upstream_api_key is not None
     assert settings.upstream_api_key.get_secret_value() == "sk-secret-1"
+
+
+def test_client_keys_are_parted_at_commas() -> None:
+    settings = Settings.model_validate({"client_keys": " a , b,,c "})
+
+    assert settings.caller_keys == ["a", "b", "c"]
+    assert Settings().caller_keys == []
+
+
+@pytest.mark.parametrize("blank", ["", " ", ",", " , "])
+def test_client_keys_that_hold_no_key_do_not_let_everybody_in(
+    monkeypatch: pytest.MonkeyPatch, blank: str
+) -> None:
+    monkeypatch.setenv("GUARDPROXY_UPSTREAM_API_KEY", "sk-secret-1")
+    monkeypatch.setenv("GUARDPROXY_CLIENT_KEYS", blank)
+
+    with pytest.raises(ValidationError, match="holds no key; unset it to let everybody in"):
+        Settings()
 
 
 def test_settings_do_not_change() -> None:

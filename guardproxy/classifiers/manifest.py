@@ -79,7 +79,7 @@ def verify_model_folder(path: Path) -> ModelFolder:
     """
     file = path / MANIFEST_FILE
     content = _read(file)
-    if isinstance(content, dict) and _MEMBERS in content:
+    if _is_combination(content):
         return _combined(path, _validated(Combination, content, file))
     return _single(path, _validated(Manifest, content, file))
 
@@ -107,10 +107,12 @@ def _combined(path: Path, combination: Combination) -> ModelFolder:
     folders = []
     for member in combination.members:
         place = EMBEDDED_FOLDER if member.model == EMBEDDED else path / member.model
-        folder = verify_model_folder(place)
-        if folder.members:
-            raise ModelError(f"{place / MANIFEST_FILE}: is a combination itself; name its members")
-        folders.append(folder)
+        file = place / MANIFEST_FILE
+        content = _read(file)
+        # Before its members are looked at: it may be among them.
+        if _is_combination(content):
+            raise ModelError(f"{file}: is a combination itself; name its members")
+        folders.append(_single(place, _validated(Manifest, content, file)))
     manifests = [folder.manifest for folder in folders]
     try:
         judged = duties(combination, manifests)
@@ -118,6 +120,10 @@ def _combined(path: Path, combination: Combination) -> ModelFolder:
     except ValueError as error:
         raise ModelError(f"{path / MANIFEST_FILE}: {error}") from None
     return ModelFolder(path, together, tuple(zip(folders, judged, strict=True)))
+
+
+def _is_combination(content: object) -> bool:
+    return isinstance(content, dict) and _MEMBERS in content
 
 
 def _read(file: Path) -> object:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from importlib import import_module
 from types import MappingProxyType
+from typing import Any
 
 import click
+
+from guardproxy.cli.ending import ended_well
 
 # Imported when they are called: `--help` needs neither server nor model.
 _COMMANDS = MappingProxyType(
@@ -29,6 +32,20 @@ _COMMANDS = MappingProxyType(
 
 
 class _LazyGroup(click.Group):
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,  # noqa: ANN401 - click's signature
+    ) -> click.Context:
+        with ended_well():
+            return super().make_context(info_name, args, parent, **extra)
+
+    def invoke(self, ctx: click.Context) -> object:
+        with ended_well():
+            return super().invoke(ctx)
+
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         return list(_COMMANDS)
 

@@ -11,20 +11,22 @@ from guardproxy.dialects.routes import GUARDED
 from guardproxy.policy.active import ActivePolicy
 from guardproxy.policy.decide import Guardrail
 from guardproxy.proxy.doors import NOT_COVERED
+from guardproxy.settings import Settings
 
 _CHECKSUM_DIGITS = 12
 _COLUMNS = 100
 
 
 def banner(
-    *, version: str, address: str, upstream: str, policy: ActivePolicy, folder: ModelFolder
+    *, version: str, address: str, settings: Settings, policy: ActivePolicy, folder: ModelFolder
 ) -> str:
     """The lines, aligned under their first words."""
     config = policy.config
     model = folder.manifest
     passthrough = [f"{' '.join(r.methods)} {r.path} (as raw text)" for r in config.passthrough]
     rows = [
-        ("guardproxy", f"{version} on {address}/v1 -> {upstream}"),
+        ("guardproxy", f"{version} on {address}/v1 -> {settings.upstream}"),
+        ("callers", _callers(settings)),
         ("policy", f"{policy.label}, {policy.source}, streams: {config.streaming.mode}"),
         *(("input", line) for line in _entries(policy.input)),
         *(("tools", line) for line in _tool_results(policy)),
@@ -40,7 +42,7 @@ def banner(
     if config.exempt_sha256:
         exempt.append(f"texts by sha256: {len(config.exempt_sha256)}")
     if exempt:
-        rows.insert(4, ("not judged", "; ".join(exempt)))
+        rows.insert(5, ("not judged", "; ".join(exempt)))
     return "\n".join(_wrapped(f"{name:<10} {text}") for name, text in rows)
 
 
@@ -52,6 +54,14 @@ def _wrapped(line: str) -> str:
         break_long_words=False,
         break_on_hyphens=False,
     )
+
+
+def _callers(settings: Settings) -> str:
+    if keys := len(settings.caller_keys):
+        return "1 key" if keys == 1 else f"{keys} keys"
+    if settings.upstream_api_key is not None:
+        return "anyone (the upstream key is added)"
+    return "anyone (the caller's own key goes upstream)"
 
 
 def _tool_results(policy: ActivePolicy) -> Iterator[str]:

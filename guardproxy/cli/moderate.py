@@ -31,6 +31,7 @@ from guardproxy.cli.moderate_input import (
 )
 from guardproxy.cli.moderate_report import as_json, many_texts, one_text
 from guardproxy.cli.options import settings_from, settings_options
+from guardproxy.cli.output import Output
 from guardproxy.content import Passage
 from guardproxy.errors import ClassifierError, ConfigurationError
 from guardproxy.guard import Classifier
@@ -110,7 +111,8 @@ def moderate(
     judged whole, in sections that overlap.
 
     Exit code: 0 nothing is violated; 1 a category is violated, or a line of JSON could not be read
-    (the others are judged all the same); 2 wrong usage, or the classifier failed.
+    (the others are judged all the same); 2 wrong usage, nothing to judge, or the classifier failed;
+    130 interrupted.
 
     \b
     Examples:
@@ -141,6 +143,9 @@ def moderate(
         _show(tally)
         click.echo(f"Error: not judged: {error}", err=True)
         raise SystemExit(_FAILED) from error
+    except KeyboardInterrupt:
+        _show(tally)
+        raise
     _show(tally)
     if tally.unread or (tally.violated and not exit_zero):
         raise SystemExit(_VIOLATED)
@@ -184,7 +189,16 @@ def _guardrails(
         everything = GuardrailConfig(moderation_llm_v2=ModerationV2Config())
         return resolve((everything,), folder.manifest.thresholds)
     active = load_active(settings, folder.manifest.thresholds)
-    return active.input if direction is Direction.INPUT else active.output
+    asked = direction is Direction.INPUT
+    chosen = active.input if asked else active.output
+    if not chosen:
+        # A policy with neither is refused, so the other direction has some.
+        other = Direction.OUTPUT if asked else Direction.INPUT
+        raise ConfigurationError(
+            f"{active.config.name} has no entries for {direction}; "
+            f"nothing was judged (--direction {other}?)"
+        )
+    return chosen
 
 
 async def judge_all(
@@ -242,7 +256,7 @@ def _progress(total: int | None, *, shown: bool) -> Iterator[Callable[[float], N
 
 
 def _show(tally: _Tally) -> None:
-    console = Console()
+    console = Output()
     if len(tally.rows) == 1 and (verdict := tally.rows[0][1]) is not None:
         for table in one_text(verdict):
             console.print(table)

@@ -80,7 +80,7 @@ def entries(texts: Sequence[str], files: Sequence[str], *, lines: bool) -> Itera
         lines: the files hold a JSON object a line.
 
     Raises:
-        UnreadableError: a file cannot be read.
+        UnreadableError: a file cannot be read, or holds nothing.
     """
     given = (
         Entry(f"text {number}", text, size=len(text)) for number, text in enumerate(texts, start=1)
@@ -129,11 +129,16 @@ def _whole(name: str) -> Iterator[Entry]:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise UnreadableError(f"{source}: is not UTF-8 text (byte {error.start})") from None
+    if not text.strip():
+        raise _nothing(source)
     yield Entry(source, text, size=len(raw))
 
 
 def _read(stream: BinaryIO, source: str) -> bytes:
-    raw = stream.read(MOST_BYTES + 1)
+    try:
+        raw = stream.read(MOST_BYTES + 1)
+    except OSError as error:
+        raise UnreadableError(f"{source}: {error.strerror}") from None
     if len(raw) > MOST_BYTES:
         raise UnreadableError(f"{source}: is larger than {MOST_BYTES} bytes; split it")
     return raw
@@ -141,12 +146,28 @@ def _read(stream: BinaryIO, source: str) -> bytes:
 
 def _lines(name: str) -> Iterator[Entry]:
     source = _source(name)
+    empty = True
     with _opened(name) as stream:
-        for number, raw in enumerate(iter(lambda: stream.readline(MOST_BYTES + 1), b""), start=1):
+        for number, raw in enumerate(_raw_lines(stream, source), start=1):
             if len(raw) > MOST_BYTES:
                 raise UnreadableError(f"{source}:{number}: is longer than {MOST_BYTES} bytes")
             if raw.strip():
+                empty = False
                 yield _line(source, number, raw)
+    if empty:
+        raise _nothing(source)
+
+
+def _raw_lines(stream: BinaryIO, source: str) -> Iterator[bytes]:
+    try:
+        yield from iter(lambda: stream.readline(MOST_BYTES + 1), b"")
+    except OSError as error:
+        raise UnreadableError(f"{source}: {error.strerror}") from None
+
+
+def _nothing(source: str) -> UnreadableError:
+    # What should have filled it has failed, more often than not: that must not look clean.
+    return UnreadableError(f"{source}: is empty, nothing was judged")
 
 
 def _line(source: str, number: int, raw: bytes) -> Entry:

@@ -21,6 +21,7 @@ from rich.text import Text
 
 from guardproxy.app import build_classifier, verified_model
 from guardproxy.cli.options import settings_from
+from guardproxy.cli.output import Output
 from guardproxy.content import MediaPart, Role, TextPart
 from guardproxy.dialects.chat_completions import ChatCompletions
 from guardproxy.errors import RequestError
@@ -154,7 +155,7 @@ def _json(report: Report) -> str:
 
 
 def _show(report: Report) -> None:
-    console = Console(width=None if sys.stdout.isatty() else _PIPED_WIDTH)
+    console = Output(width=None if sys.stdout.isatty() else _PIPED_WIDTH)
     for entry, rows in groupby(report.rows, key=lambda row: row.entry):
         _print_entry(console, entry, list(rows))
     if not report.rows:

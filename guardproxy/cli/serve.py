@@ -10,16 +10,19 @@ import signal
 import socket
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import chain
+from multiprocessing.queues import SimpleQueue
 from multiprocessing.util import Finalize
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
 import click
 import uvicorn
 from pydantic import SecretStr
+from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
 from guardproxy.app import VERSION, Application, load_active, verified_model
@@ -47,6 +50,8 @@ _HEAD_REST = 1024
 _WORKER_SECONDS = 60
 _NEW_OBJECTS = 10_000
 """Made and kept since the last look for garbage. Looking at as many takes half a millisecond."""
+
+_Told: TypeAlias = "SimpleQueue[str | None]"
 
 
 class _Misconfigured(click.ClickException):
@@ -89,19 +94,11 @@ def serve(**options: str | bool | None) -> None:
     ):
         click.echo(f"Warning: {doubt}", err=True)
     address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-    click.echo(
-        banner(
-            version=VERSION,
-            address=address,
-            upstream=settings.upstream,
-            policy=policy,
-            folder=folder,
-        )
+    lines = banner(
+        version=VERSION, address=address, settings=settings, policy=policy, folder=folder
     )
-    if settings.workers == 1:
-        _serve_alone(settings, listener)
-    else:
-        _serve_together(settings, listener)
+    serving = _serve_alone if settings.workers == 1 else _serve_together
+    serving(settings, listener, lambda: click.echo(lines))
 
 
 def is_own_address(upstream: str, host: str, port: int) -> bool:
@@ -175,16 +172,26 @@ def server_config(
     return config
 
 
-def _serve_alone(settings: Settings, listener: socket.socket) -> None:
+def _serve_alone(
+    settings: Settings, listener: socket.socket, started: Callable[[], object]
+) -> None:
+    failures: list[str] = []
+    app = Application(settings, ready=settle_memory, failed=failures.append)
     with installed(settings.log_level, settings.log_format):
         allow_open_files(settings.concurrent_requests)
         _expect_signals()
-        uvicorn.Server(server_config(Application(settings, ready=settle_memory), settings)).run(
-            [listener]
-        )
+        try:
+            _Server(server_config(app, settings), started).run([listener])
+        except SystemExit as ended:
+            if ended.code == STARTUP_FAILURE:
+                raise _not_started(failures) from None
+            raise
 
 
-def _serve_together(settings: Settings, listener: socket.socket) -> None:
+def _serve_together(
+    settings: Settings, listener: socket.socket, started: Callable[[], object]
+) -> None:
+    told: _Told = multiprocessing.get_context("spawn").SimpleQueue()
     with (
         tempfile.TemporaryDirectory(prefix="guardproxy-") as folder,
         installed(settings.log_level, settings.log_format),
@@ -192,8 +199,16 @@ def _serve_together(settings: Settings, listener: socket.socket) -> None:
         allow_open_files(settings.concurrent_requests)  # workers inherit it
         prepare_multiprocess(Path(folder))
         _export(settings)
-        config = server_config("guardproxy.cli.serve:worker", settings, factory=True)
-        _Workers(config, [listener]).run()
+        workers = _Workers(
+            server_config(partial(worker, told), settings, factory=True), listener, told, started
+        )
+        workers.run()
+        if workers.failed:
+            raise _not_started(workers.failures)
+
+
+def _not_started(failures: Sequence[str]) -> _Misconfigured:
+    return _Misconfigured(failures[0] if failures else "it did not start; the log says why")
 
 
 def settle_memory() -> None:
@@ -207,9 +222,18 @@ def settle_memory() -> None:
     gc.set_threshold(_NEW_OBJECTS, 20, 20)
 
 
-def worker() -> Application:
-    """The app of one of several processes; its settings come through the environment."""
-    return Application(Settings(), ready=settle_memory)
+def worker(told: _Told) -> Application:
+    """The app of one of several processes; its settings come through the environment.
+
+    Args:
+        told: is given None when this process serves, or the reason why it never will.
+    """
+
+    def ready() -> None:
+        settle_memory()
+        told.put(None)
+
+    return Application(Settings(), ready=ready, failed=told.put)
 
 
 def _expect_signals() -> None:
@@ -223,17 +247,72 @@ def _expect_signals() -> None:
         signal.signal(signal.SIGHUP, lambda *_: None)
 
 
+class _Server(uvicorn.Server):
+    """uvicorn's server, but it tells when it serves."""
+
+    def __init__(self, config: BoundedConfig, started: Callable[[], object]) -> None:
+        super().__init__(config)
+        self._tell = started
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._tell()
+
+
 class _Workers(Multiprocess):
     """uvicorn's supervisor, but SIGHUP reloads the policy and restarts nobody.
 
     And a worker that ends while it is asked whether it lives is replaced at once: with the worker's
     end of the pipe open here, too, its answer would be waited for as long as a worker may take.
+
+    Args:
+        config: of every worker.
+        listener: what they all listen on.
+        told: what workers say of their start; see `worker`.
+        started: called when the first of them serves.
     """
+
+    def __init__(
+        self,
+        config: BoundedConfig,
+        listener: socket.socket,
+        told: _Told,
+        started: Callable[[], object],
+    ) -> None:
+        super().__init__(config, [listener])
+        self.failures: list[str] = []
+        self._told = told
+        self._started: Callable[[], object] | None = started
+
+    @property
+    def failed(self) -> bool:
+        """Whether a worker could not start; then all are ended."""
+        ends = (process.exitcode for process in self.processes)
+        return bool(self.failures) or STARTUP_FAILURE in ends
+
+    def run(self) -> None:
+        try:
+            super().run()
+        except BaseException:
+            self.terminate_all()
+            self.join_all()
+            raise
 
     def keep_subprocess_alive(self) -> None:
         for process in self.processes:
             process.child_conn.close()
         super().keep_subprocess_alive()
+        while not self._told.empty():
+            self._hear(self._told.get())
+        if self.failed:
+            self.should_exit.set()
+
+    def _hear(self, failure: str | None) -> None:
+        if failure is not None:
+            self.failures.append(failure)
+        elif self._started is not None:
+            started, self._started = self._started, None
+            started()
 
     def handle_hup(self) -> None:
         for process in self.processes:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import Any, Final, NoReturn
 
 import click
 
@@ -32,7 +33,24 @@ _DIRECTIONS: Final = {
     "input": (Direction.INPUT,),
     "output": (Direction.OUTPUT,),
 }
-_SHARE: Final = click.FloatRange(0, 1, max_open=True)
+
+
+class _Finite(click.FloatRange):
+    """A range that NaN is outside of: every comparison with it is false, also those of a range."""
+
+    def convert(
+        self,
+        value: Any,  # noqa: ANN401 - click's signature
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> float:
+        number = float(super().convert(value, param, ctx))
+        if not math.isfinite(number):
+            self.fail(f"{number} is not a finite number.", param, ctx)
+        return number
+
+
+_SHARE: Final = _Finite(0, 1, max_open=True)
 
 
 @click.command("tune")
@@ -43,7 +61,7 @@ _SHARE: Final = click.FloatRange(0, 1, max_open=True)
 )
 @click.option(
     "--miss-cost",
-    type=click.FloatRange(min=0, min_open=True),
+    type=_Finite(min=0, min_open=True),
     metavar="NUMBER",
     help="least cost, if a miss costs as much as so many false alarms",
 )

@@ -73,9 +73,10 @@ def data_files(paths: Sequence[Path]) -> list[Path]:
     """The files themselves; a folder stands for the files of known names right in it, sorted.
 
     Raises:
-        DataError: there is no such file, a folder without data, or a name that says no format.
+        DataError: there is no such file, a folder without data, a name that says no format, or a
+            file that stands twice.
     """
-    files = []
+    files: list[Path] = []
     for path in paths:
         found = [path] if not path.is_dir() else sorted(filter(_is_data, path.iterdir()))
         if not found:
@@ -86,7 +87,18 @@ def data_files(paths: Sequence[Path]) -> list[Path]:
             raise DataError(os.strerror(errno.ENOENT), file=str(file))
         if not _is_data(file):
             raise DataError(f"is none of {', '.join(SUFFIXES)}", file=str(file))
+    _refuse_twice(files)
     return files
+
+
+def _refuse_twice(files: Iterable[Path]) -> None:
+    """Rows that count double would pass for enough rows."""
+    seen: dict[Path, Path] = {}
+    for file in files:
+        whole = file.resolve()
+        if whole in seen:
+            raise DataError(f"is given twice, first as {seen[whole]}", file=str(file))
+        seen[whole] = file
 
 
 def _is_data(file: Path) -> bool:

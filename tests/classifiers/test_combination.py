@@ -99,6 +99,8 @@ def test_what_any_of_them_has_seen_is_told_if_all_tell(tmp_path: Path) -> None:
         ([OWNED | {"weight": 1}], {}, r"members\.0\.weight: "),
         ([OWNED], {"inputs": {}}, "inputs: "),
         ([{"model": "../inner"}], {}, "inner/manifest.yaml: is a combination itself"),
+        ([{"model": "."}], {}, "both/manifest.yaml: is a combination itself"),
+        ([OWNED, {"model": "../both"}], {}, "both/manifest.yaml: is a combination itself"),
     ],
 )
 def test_a_combination_that_cannot_be_is_refused(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import takewhile
 
 import pytest
@@ -15,12 +16,16 @@ from guardproxy.settings import Settings
 FOLDER = verified_model(Settings())
 
 
-def shown(text: str | None = None, name: str | None = None) -> list[str]:
+def shown(
+    text: str | None = None, name: str | None = None, keys: Mapping[str, str] | None = None
+) -> list[str]:
     loaded = load_policy_text(text, "here.yaml") if text else resolve_policy(name)
     lines = banner(
         version="1.2.3",
         address="http://127.0.0.1:8080",
-        upstream="https://api.example.com/v1",
+        settings=Settings.model_validate(
+            {"upstream": "https://api.example.com/v1", **(keys or {})}
+        ),
         policy=activate(loaded, FOLDER.manifest.thresholds),
         folder=FOLDER,
     )
@@ -46,6 +51,22 @@ def test_it_says_everything_for_every_shipped_policy(name: str) -> None:
     assert "POST /v1/moderations" in line(lines, "served")
     assert "everything else" in line(lines, "refused")
     assert max(map(len, lines)) <= 110
+
+
+@pytest.mark.parametrize(
+    ("keys", "callers"),
+    [
+        ({}, "anyone (the caller's own key goes upstream)"),
+        ({"upstream_api_key": "sk-1"}, "anyone (the upstream key is added)"),
+        ({"upstream_api_key": "sk-1", "client_keys": "sk-2"}, "1 key"),
+        ({"upstream_api_key": "sk-1", "client_keys": "sk-2,sk-3"}, "2 keys"),
+    ],
+)
+def test_it_says_who_may_call_and_with_whose_key(keys: Mapping[str, str], callers: str) -> None:
+    lines = shown(keys=keys)
+
+    assert line(lines, "callers") == f"callers    {callers}"
+    assert "sk-" not in "".join(lines)
 
 
 TEXT = """

@@ -10,6 +10,7 @@ from click.testing import CliRunner, Result
 
 from guardproxy.classifiers.manifest import EMBEDDED_FOLDER
 from guardproxy.cli import main
+from guardproxy.cli import model as command
 from tests.classifiers.foreign import combination, injection
 
 
@@ -49,6 +50,16 @@ def test_json_says_it_for_programs(tmp_path: Path) -> None:
     assert shown["models"][1]["judges"] == ["jailbreaking"]
     assert shown["models"][1]["milliseconds"].keys() == {"32", "64"}
     assert shown["default_thresholds"]["jailbreaking"] == 0.9
+
+
+def test_ctrl_c_is_not_a_model_that_cannot_be_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(command, "check_models", interrupted)
+    result = check(EMBEDDED_FOLDER)
+
+    assert (result.exit_code, result.stderr) == (130, "interrupted\n")
 
 
 @pytest.mark.parametrize(

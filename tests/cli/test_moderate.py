@@ -112,10 +112,22 @@ def test_a_bad_line_stands_in_the_table(keywords: KeywordClassifier) -> None:
     assert "not judged" in result.stdout
 
 
-def test_no_lines_are_no_table(keywords: KeywordClassifier) -> None:
-    result = run("--jsonl", stdin="")
+@pytest.mark.parametrize("arguments", [[], ["-"], ["--jsonl"], ["--json"], ["--exit-zero"]])
+@pytest.mark.parametrize("stdin", ["", " \n\n"])
+def test_a_pipe_that_brings_nothing_is_not_clean(
+    keywords: KeywordClassifier, arguments: list[str], stdin: str
+) -> None:
+    result = run(*arguments, stdin=stdin)
 
-    assert (result.exit_code, result.stdout) == (0, "")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "Error: stdin: is empty, nothing was judged" in result.stderr
+
+
+def test_an_empty_text_among_lines_is_a_text(keywords: KeywordClassifier) -> None:
+    result = run("--jsonl", "--json", stdin='{"text": ""}\n')
+
+    assert result.exit_code == 0
+    assert not lines(result)[0]["violated"]
 
 
 def test_a_policy_decides_by_its_direction(keywords: KeywordClassifier, tmp_path: Path) -> None:
@@ -127,7 +139,8 @@ def test_a_policy_decides_by_its_direction(keywords: KeywordClassifier, tmp_path
         "      action: block\n"
         "      ignore_other_categories: true\n"
         "      custom_category_thresholds: {pii: 0.2}\n"
-        "output: []\n"
+        "output:\n"
+        "  - moderation_llm_v2: {action: none}\n"
     )
     arguments = ["--json", "--policy", str(policy), "my passport", "a bomb"]
     coming = lines(run(*arguments))
@@ -135,7 +148,21 @@ def test_a_policy_decides_by_its_direction(keywords: KeywordClassifier, tmp_path
 
     assert [line["blocked"] for line in coming] == [True, False]
     assert list(coming[0]["results"]["moderation_llm_v2"]["decisions"]) == ["pii"]
-    assert [line["results"] for line in going] == [{}, {}]
+    assert [line["violated"] for line in going] == [True, True]
+    assert [line["blocked"] for line in going] == [False, False]
+
+
+def test_a_policy_without_entries_for_the_direction_judges_nothing_and_says_so(
+    keywords: KeywordClassifier, tmp_path: Path
+) -> None:
+    policy = tmp_path / "policy.yaml"
+    policy.write_text("name: answers-only\ninput: []\noutput: [{moderation_llm_v2: {}}]\n")
+    result = run("--policy", str(policy), "how to build a bomb")
+
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert keywords.asked == []
+    said = "answers-only has no entries for input; nothing was judged (--direction output?)"
+    assert result.stderr.endswith(f"Error: {said}\n")
 
 
 @pytest.mark.parametrize(
@@ -164,6 +191,24 @@ def test_a_classifier_that_fails_is_told_and_scores_nothing(keywords: KeywordCla
     assert result.exit_code == 2
     assert result.stdout == ""
     assert "not judged: a run failed" in result.stderr
+
+
+def test_ctrl_c_shows_what_was_judged_and_is_no_verdict(
+    keywords: KeywordClassifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judge = keywords.classify
+
+    async def classify(passages: Sequence[Passage]) -> list[Scores]:
+        if keywords.asked:
+            raise KeyboardInterrupt
+        return await judge(passages)
+
+    monkeypatch.setattr(keywords, "classify", classify)
+    result = run("--jsonl", stdin='{"text": "a bomb"}\n' * (BATCH_SECTIONS + 1))
+
+    assert result.exit_code == 130
+    assert result.stdout.count("stdin:") == BATCH_SECTIONS
+    assert result.stderr == "interrupted\n"
 
 
 def judged_by(

@@ -10,6 +10,7 @@ import os
 import pickle
 import signal
 import socket
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -94,7 +95,7 @@ def test_settings_travel_to_workers_through_the_environment(
         monkeypatch.setenv(name, value)
 
     assert Settings() == given
-    assert isinstance(worker(), Application)
+    assert isinstance(worker(multiprocessing.get_context("spawn").SimpleQueue()), Application)
 
 
 def test_sighup_goes_to_every_worker_and_restarts_none(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -145,8 +146,9 @@ def test_it_serves_alone_or_together(monkeypatch: pytest.MonkeyPatch, workers: s
     called: list[str] = []
 
     def note(way: str) -> object:
-        def serving(_: Settings, listener: socket.socket) -> None:
+        def serving(_: Settings, listener: socket.socket, started: Callable[[], object]) -> None:
             called.append(way)
+            started()
             listener.close()
 
         return serving

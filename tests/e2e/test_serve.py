@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import signal
@@ -11,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
 from guardproxy.classifiers.embedded import EMBEDDED_FOLDER
 from tests.processes import Running, serving
@@ -302,6 +304,16 @@ def test_client_keys_without_an_upstream_key_are_refused() -> None:
     assert (code, "--upstream-api-key" in line) == (2, True)
 
 
+@pytest.mark.parametrize("blank", ["", ",", " , "])
+def test_blank_client_keys_do_not_open_the_operators_key_to_everybody(blank: str) -> None:
+    code, line = refused(
+        upstream="https://api.example.com", upstream_api_key="sk-op", client_keys=blank
+    )
+
+    wanted = "Error: GUARDPROXY_CLIENT_KEYS: holds no key; unset it to let everybody in"
+    assert (code, line) == (2, wanted)
+
+
 def test_a_bad_policy_says_file_line_and_key(tmp_path: Path) -> None:
     file = tmp_path / "policy.yaml"
     file.write_text(OPEN.format(name="bad") + "mode: off\n", encoding="utf-8")
@@ -330,6 +342,23 @@ def test_a_changed_model_file_is_refused_x5(tmp_path: Path) -> None:
 
     assert code == 2
     assert "tokenizer.json" in line
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_graph_that_does_not_load_ends_with_2_and_says_so_x5(
+    tmp_path: Path, workers: str
+) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(EMBEDDED_FOLDER, folder)
+    (folder / "model.onnx").write_bytes(b"junk")
+    manifest = yaml.safe_load((folder / "manifest.yaml").read_text())
+    manifest["files"]["model.onnx"] = hashlib.sha256(b"junk").hexdigest()
+    (folder / "manifest.yaml").write_text(yaml.safe_dump(manifest))
+    upstream = "https://api.example.com"
+    code, line = refused("--upstream", upstream, "--model", str(folder), "--workers", workers)
+
+    assert code == 2
+    assert line.startswith(f"Error: {folder / 'model.onnx'}: ")
 
 
 def test_a_port_that_is_taken_ends_with_1() -> None:

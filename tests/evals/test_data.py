@@ -170,6 +170,26 @@ def test_files_that_are_missing_or_of_no_format_are_refused(tmp_path: Path) -> N
         data_files([tmp_path / "rows.txt"])
 
 
+def test_a_file_that_stands_twice_would_count_double(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    file = write_jsonl(tmp_path / "rows.jsonl", records())
+    other = write_jsonl(tmp_path / "others.jsonl", records())
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "link.jsonl").symlink_to(file)
+
+    assert data_files([file, other]) == [file, other]
+    for paths in (
+        [file, file],
+        [tmp_path, file],
+        [file, Path("rows.jsonl")],
+        [tmp_path, Path("sub")],
+    ):
+        with pytest.raises(DataError, match=r"\.jsonl: is given twice, first as .*rows\.jsonl"):
+            data_files(paths)
+
+
 @given(st.binary(max_size=60))
 def test_any_bytes_are_rows_or_refused(
     tmp_path_factory: pytest.TempPathFactory, content: bytes
