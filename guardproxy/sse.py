@@ -1,21 +1,27 @@
 """Bytes -> server-sent events, sans-IO.
 
-Source: https://html.spec.whatwg.org/multipage/server-sent-events.html (9.2.5, 9.2.6), with three
+Source: https://html.spec.whatwg.org/multipage/server-sent-events.html (9.2.5, 9.2.6), with four
 differences, all because we parse to look and pass the bytes on:
 
 - Every byte belongs to exactly one event, so `b"".join(raws)` is the input. A block that a browser
   would not dispatch (only comments, only a blank line, no final blank line) is an event here.
 - What a browser ignores or overwrites stands in `extra`: text can hide there.
 - A NUL byte ends the stream: no API sends one, and a client that guesses would read UTF-16.
+- So does a line that is no field and is data to a lenient reader, who would put together what
+  nobody judged as one text: see `taken_for_data`.
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from guardproxy.errors import StreamError
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+# Some send a last `[DONE]` without a field; it says nothing.
+_TAKEN_FOR_DATA = re.compile(r"[\s\ufeff]*+(?:data\s*:|(?=[{\[])(?!\[DONE\]))", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +43,17 @@ class ServerSentEvent:
     extra: tuple[str, ...]
 
 
+def taken_for_data(text: str) -> Iterator[str]:
+    """The values of the lines that some reader takes for data.
+
+    That is one who trims lines, does not mind case, knows more line ends than the specification
+    (as `str.splitlines` does), or reads whatever begins like JSON.
+    """
+    for line in text.splitlines():
+        if found := _TAKEN_FOR_DATA.match(line):
+            yield line[found.end() :]
+
+
 class EventDecoder:
     """Takes bytes as they come and gives events as they end, in time linear in the bytes.
 
@@ -50,7 +67,6 @@ class EventDecoder:
         self._max_event_bytes = max_event_bytes
         self._failure: StreamError | None = None
         self._at_start = True
-        self._begun = False
         self._after_cr = False
         self._block = bytearray()
         self._block_start = 0  # 1 while the block begins with the LF of the block before
@@ -63,7 +79,8 @@ class EventDecoder:
         """The events that end in this chunk, in order.
 
         Raises:
-            StreamError: bytes are not UTF-8 or NUL, or an event is too large. Events that ended
+            StreamError: bytes are not UTF-8 or NUL, an event is too large, or a line that is no
+                field could be taken for data. Events that ended
                 before are still given first: the call after raises then, as does every later one.
         """
         if self._failure is not None:
@@ -134,11 +151,6 @@ class EventDecoder:
             line = line.removeprefix(_BYTE_ORDER_MARK)
         if not line:
             return False
-        if not self._begun and (beginning := line.lstrip()):
-            self._begun = True
-            # A client that sees so reads it whole, and puts together what no line says.
-            if beginning.startswith((b"{", b"[")):
-                raise StreamError("the upstream called JSON an event stream")
         if b"\0" in line:
             raise StreamError("the upstream sent an event with a NUL byte")
         try:
@@ -152,6 +164,8 @@ class EventDecoder:
     def _read_field(self, line: str) -> None:
         name, _, value = line.partition(":")
         value = value.removeprefix(" ")
+        if name != "data" and any(True for _ in taken_for_data(line)):
+            raise StreamError("the upstream sent data in a line that is no field of an event")
         match name:
             case "data":
                 self._data.append(value)

@@ -42,6 +42,44 @@ def test_what_holds_no_events_says_nothing_more(body: bytes) -> None:
     assert read_unlabelled(CHAT, body, LIMITS) == Answered(())
 
 
+LINES = [b'{"choices":[{"index":0,"delta":{"content":"%s"}}]}' % piece for piece in (b"bo", b"mb")]
+PATH = "choices[0].delta.content"
+
+
+@pytest.mark.parametrize(
+    "form", [b" data: %b", b"Data:%b", b"x\n%b", b"x\n\t%b", b"x\xe2\x80\xa8data: %b"]
+)
+@pytest.mark.parametrize("end", [b"\n\n", b"\r\n", b"\r"])
+def test_lines_that_only_a_lenient_reader_takes_for_data_are_one_text(
+    form: bytes, end: bytes
+) -> None:
+    answered = read_unlabelled(CHAT, b"".join(form % line + end for line in LINES), LIMITS)
+
+    assert TextPart(Role.ASSISTANT, "bomb", PATH) in answered.texts
+
+
+def test_events_among_such_lines_are_refused() -> None:
+    body = b"data: %b\n\n data: %b\n\n" % tuple(LINES)
+    with pytest.raises(StreamError):
+        read_unlabelled(CHAT, body, LIMITS)
+
+
+def test_lines_of_a_page_are_no_events() -> None:
+    page = b"<script>\nx = {\n  data: {\n  a: [\n{}\n],\n[DONE]\n</script>\n"
+
+    assert read_unlabelled(CHAT, page, LIMITS) == Answered(())
+
+
+def test_a_line_that_two_readers_see_differently_is_refused() -> None:
+    with pytest.raises(StreamError):
+        read_unlabelled(CHAT, b'x\n{"a": "b", "a": "c"}\n', LIMITS)
+
+
+@pytest.mark.parametrize("body", [b'{\n "a": [\n{"b": "c"},\n{"b": "d"}\n]}', b'[\n{"b": "c"}\n]'])
+def test_json_is_read_whole_and_not_by_its_lines(body: bytes) -> None:
+    assert read_unlabelled(CHAT, body, LIMITS) == Answered(())
+
+
 def test_media_in_events_are_media() -> None:
     answered = read_unlabelled(CHAT, STREAMS["audio"], LIMITS)
 

@@ -104,9 +104,10 @@ Proxies = Callable[..., Proxy]
 
 def heard(body: bytes) -> str:
     """All that a client of a stream may put together: each field's text over all events."""
+    if body.lstrip().startswith(b"{"):
+        return body.decode()  # no stream, as the decoder would say
     texts: dict[str, str] = {}
-    # A comment first: a whole answer is no stream, and the decoder would say so.
-    for each in EventDecoder(1 << 24).feed(b":\n" + body + b"\n\n"):
+    for each in EventDecoder(1 << 24).feed(body + b"\n\n"):
         data = each.data or ""
         if data.startswith("{"):
             value = json.loads(data)
@@ -599,6 +600,23 @@ def test_a_stream_under_another_name_is_judged_as_its_readers_read_it(
     assert_blocked(proxies().ask(stream=True))
     api.says(lambda _, wire: wire.answer(harmless, content_type=kind))
     assert proxies().ask(stream=True).body == harmless
+
+
+@pytest.mark.parametrize("kind", ["text/event-stream", "text/plain"])
+@pytest.mark.parametrize("form", [b" %b", b"D%b", b"%b"])
+def test_s11_what_a_lenient_reader_takes_for_events_never_leaves_unjudged(
+    proxies: Proxies, api: ScriptedUpstream, kind: str, form: bytes
+) -> None:
+    # As it is said, with a blank or a capital, and without any field.
+    cut = {b" %b": 0, b"D%b": 1, b"%b": len(b"data: ")}[form]
+    pieces = [form % delta(piece)[cut:] for piece in (CANARY[:4], CANARY[4:])]
+    body = START + b"".join(pieces) + DONE
+    api.says(lambda _, wire: wire.answer(body, content_type=kind))
+
+    answer = proxies().ask(stream=True)
+
+    assert pieces[1] not in answer.body
+    assert answer.status in (200, 502)
 
 
 @pytest.mark.parametrize("status", [400, 401, 404, 429, 500, 503])
