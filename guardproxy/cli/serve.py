@@ -48,6 +48,7 @@ _HEAD_REST = 1024
 # uvicorn's 5 seconds are less than a busy machine takes to start a process with a model in it,
 # which would then be ended and started again, for ever.
 _WORKER_SECONDS = 60
+_FAILING_SECONDS = 2
 _NEW_OBJECTS = 10_000
 """Made and kept since the last look for garbage. Looking at as many takes half a millisecond."""
 
@@ -297,6 +298,13 @@ class _Workers(Multiprocess):
             self.terminate_all()
             self.join_all()
             raise
+
+    def terminate_all(self) -> None:
+        if self.failed:
+            # They fail alike: one that is ended in the midst of it leaves a traceback in the log.
+            for each in self.processes:
+                each.process.join(_FAILING_SECONDS)
+        super().terminate_all()
 
     def keep_subprocess_alive(self) -> None:
         for process in self.processes:

@@ -236,7 +236,7 @@ def test_what_is_seldom_meant_is_told_before_the_banner(
         encoding="utf-8",
     )
     monkeypatch.setenv("GUARDPROXY_POLCY", "strict")
-    monkeypatch.setattr(module, "_serve_alone", lambda _, listener: listener.close())
+    monkeypatch.setattr(module, "_serve_alone", lambda _, listener, __: listener.close())
     given = ["--port", "0", "--policy", str(policy), "--upstream", "http://x.example/v1/messages"]
     result = CliRunner().invoke(serve, given)
 
