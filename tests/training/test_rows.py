@@ -201,7 +201,7 @@ def test_a_normal_form_has_a_normal_form_of_its_own(text: str) -> None:
 def test_a_longer_name_of_a_source_counts_more() -> None:
     assert source_weight("authored_contrast", CONFIG) == 10
     assert source_weight("authored_pii", CONFIG) == 2.5
-    assert source_weight("tatoeba", CONFIG) == 1
+    assert source_weight("cold", CONFIG) == 1
 
 
 def test_large_sources_and_languages_do_not_drown_small_ones() -> None:
