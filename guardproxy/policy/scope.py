@@ -184,7 +184,7 @@ def _readings(contents: list[_Content]) -> Iterator[list[_Content]]:
     yield contents
     if len(known) < len(contents):
         yield known
-    if thoughts:
+    if 0 < len(thoughts) < len(known):
         yield [each for each in known if not each.thought]
         yield thoughts
 
