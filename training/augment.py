@@ -5,6 +5,7 @@ Each change keeps only those labels it cannot have made wrong; the others become
 
 from __future__ import annotations
 
+import itertools
 import json
 import random
 import unicodedata
@@ -14,6 +15,7 @@ from typing import Final
 
 from guardproxy.evals.buried import DENSITY
 from guardproxy.guard import turn
+from guardproxy.policy.scope import FRAGMENT_CHARACTERS
 from training.config import RunConfig
 from training.rows import UNKNOWN, Row
 
@@ -29,6 +31,13 @@ _MORE_NOISE: Final = 0.3
 _TURN: Final = 200
 """Characters of a turn, at most."""
 
+_LEAST_CUT: Final = 14
+"""Shorter texts are not cut: the pieces would say nothing."""
+_AT_SPACES: Final = 0.7
+"""How often a cut moves to the nearest space."""
+_LAST_PIECE: Final = (0.35, 0.75)
+"""Share of a harmful text that its last piece holds: more often than not what does the harm."""
+
 
 @dataclass(frozen=True, slots=True)
 class Pools:
@@ -36,18 +45,23 @@ class Pools:
 
     benign: Mapping[str, Sequence[Row]]
     harmful: Mapping[str, Sequence[Row]]
+    fragments: Mapping[str, Sequence[Row]]
+    """Harmless texts so short that the proxy also reads them joined to others."""
 
     @classmethod
     def of(cls, rows: Sequence[Row]) -> Pools:
         """By language; only texts whose source vouches for them, only short harmful ones."""
         benign: dict[str, list[Row]] = {}
         harmful: dict[str, list[Row]] = {}
+        fragments: dict[str, list[Row]] = {}
         for row in rows:
             if row.benign == 1 and not row.context and len(row.text) < 4 * _SHORT:
                 benign.setdefault(row.lang, []).append(row)
+                if len(row.text) < FRAGMENT_CHARACTERS:
+                    fragments.setdefault(row.lang, []).append(row)
             elif row.positive and not row.context and len(row.text) < _SHORT:
                 harmful.setdefault(row.lang, []).append(row)
-        return cls(benign, harmful)
+        return cls(benign, harmful, fragments)
 
 
 def augmented(row: Row, pools: Pools, config: RunConfig, chance: random.Random) -> Row:
@@ -203,6 +217,58 @@ def context(row: Row, pools: Pools, chance: random.Random) -> Row:
     return replace(row, context=talk)
 
 
+def join(row: Row, pools: Pools, chance: random.Random) -> Row:
+    """Short messages in one text, as the proxy reads them: nothing between them, or a space.
+
+    Half of the time all are harmless. Where the text was cut, a space may be wrong or missing.
+    """
+    around = pools.fragments.get(row.lang, ())
+    if len(row.text) >= FRAGMENT_CHARACTERS or row.context or not around:
+        return row
+    first = chance.choice(around) if chance.random() < 0.5 else row
+    parts, labels = [_torn(first.text, chance) if first.positive else first.text], first.labels
+    for _ in range(chance.randint(1, 6)):
+        other = chance.choice(around)
+        parts.insert(chance.randint(0, len(parts)), other.text)
+        labels = both(labels, other.labels)
+    return replace(first, text=chance.choice(("", " ")).join(parts), labels=labels)
+
+
+def _torn(text: str, chance: random.Random) -> str:
+    """The text with a space at some place, or one of its spaces lost."""
+    place = chance.randrange(len(text))
+    return text[:place] + ("" if text[place] == " " else " " + text[place]) + text[place + 1 :]
+
+
+def cut(row: Row, pools: Pools, chance: random.Random) -> Row:
+    """The text in pieces, each a message of its own: the last is judged behind the others.
+
+    Of a harmful text the last piece is a large one: what was harmful before it and is over by then
+    was judged by itself.
+    """
+    text = row.text.strip()
+    if row.context or not _LEAST_CUT <= len(text) <= _SHORT:
+        return row
+    most = len(text) - 1
+    low, high = _LAST_PIECE if row.positive else (0.0, 1.0)
+    last = min(most, max(1, round(len(text) * (1 - chance.uniform(low, high)))))
+    if chance.random() < _AT_SPACES:
+        last = min(
+            (i for i, sign in enumerate(text) if sign == " "),
+            key=lambda i: abs(i - last),
+            default=last,
+        )
+    places = sorted({*(chance.randint(1, most) for _ in range(chance.randint(0, 2))), last})
+    starts = [0, *(place for place in places if place < last), last]
+    answers = pools.fragments.get(row.lang, ()) if chance.random() < 0.5 else ()
+    talk = ""
+    for start, end in itertools.pairwise(starts):
+        talk += turn("user", text[start:end])
+        if answers:
+            talk += turn("assistant", chance.choice(answers).text)
+    return replace(row, text=text[last:].strip(), context=talk)
+
+
 CHANGES: Final[Mapping[str, Callable[[Row, Pools, random.Random], Row]]] = {
     "prefix": prefix,
     "needle": needle,
@@ -213,4 +279,6 @@ CHANGES: Final[Mapping[str, Callable[[Row, Pools, random.Random], Row]]] = {
     "noise": noise,
     "case": case,
     "context": context,
+    "join": join,
+    "cut": cut,
 }

@@ -82,6 +82,7 @@ class RunConfig:
             "authored_answers": 5.0,
             "authored_requests": 8.0,
             "authored_documents": 20.0,
+            "authored_probes": 20.0,
             "handwritten_seeds": 1.0,
             "authored": 2.5,
             "relabelled": 3.0,
@@ -96,15 +97,17 @@ class RunConfig:
     attention_pools: int = 2
     augment: dict[str, float] = field(
         default_factory=lambda: {
-            "prefix": 0.20,
-            "needle": 0.12,
-            "filler": 0.06,
+            "prefix": 0.16,
+            "needle": 0.10,
+            "filler": 0.05,
             "repeat": 0.05,
             "switch": 0.04,
             "wrap": 0.05,
             "noise": 0.10,
             "case": 0.06,
             "context": 0.08,
+            "join": 0.05,
+            "cut": 0.05,
         }
     )
 

@@ -51,6 +51,7 @@ HEAD_SOURCE_WEIGHTS: Final = {
     "authored_contrast": 0.6,
     "authored_context": 1.0,
     "authored_documents": 1.0,
+    "authored_probes": 1.0,
     "relabelled": 0.35,
 }
 """Less than in fine-tuning: a head sees every row that was written, and known sources need room."""
@@ -61,10 +62,10 @@ OURS: Final = ("authored_", RELABELLED_SOURCE)
 _RANGE_TEXTS: Final = 300
 _MOST_WINDOWS: Final = 6
 """Of a text."""
-_CHANGED_SHARE: Final = 0.2
+_CHANGED_SHARE: Final = 0.25
 _CHANGES_FOR_HEADS: Final = (
     *("needle", "needle", "filler", "prefix", "repeat", "switch", "wrap", "noise", "case"),
-    *("context", "context"),
+    *("context", "context", "join", "join", "cut"),
 )
 
 

@@ -15,7 +15,19 @@ from hypothesis import strategies as st
 
 pytest.importorskip("torch", reason="torch is missing: pip install --group training")
 
-from training.augment import CHANGES, Pools, augmented, both, needle, prefix, repeat, switch, wrap
+from training.augment import (
+    CHANGES,
+    Pools,
+    augmented,
+    both,
+    cut,
+    join,
+    needle,
+    prefix,
+    repeat,
+    switch,
+    wrap,
+)
 from training.config import CATEGORIES, FORBIDDEN_FOLDERS, HELD_APART, RunConfig
 from training.prepare import FACTS_FILE, RELABELLED, TRAIN_FILE, digest, relabel, split, write
 from training.rows import LABELS, UNKNOWN, Row, normal_form, read_file, read_rows, row, write_rows
@@ -233,7 +245,7 @@ def test_no_change_makes_a_label_wrong(name: str) -> None:
     hateful = a_row("They should all be thrown out of this country.", HATE)
     for seed in range(30):
         changed = CHANGES[name](hateful, POOLS, random.Random(seed))
-        if name != "filler":
+        if name not in {"filler", "join"}:
             assert changed.labels[1] in {1, UNKNOWN}
         assert all(value in {0, UNKNOWN} for value in changed.labels[2:])
 
@@ -284,6 +296,41 @@ def test_a_text_is_wrapped_whole() -> None:
     assert all("bad words" in text and "and worse" in text for text in seen)
     assert '[\n {\n  "id": 1,\n  "message": "bad words\\nand worse"\n }\n]' in seen
     assert "# bad words\n# and worse" in seen
+
+
+def test_short_messages_run_together_keep_what_is_harmful() -> None:
+    seen = {join(a_row("very bad words", HATE), POOLS, random.Random(seed)) for seed in range(60)}
+    whole = {row.text.replace(" ", "") for row in seen if row.labels == HATE}
+
+    assert len(whole) > 20
+    assert all("verybadwords" in text and "Harmlesswords" in text for text in whole)
+    assert {1 in row.labels for row in seen} == {True, False}
+    assert any("." in row.text and ". " not in row.text for row in seen)
+
+
+def test_a_long_text_is_not_run_together_with_others() -> None:
+    long = a_row("x" * 80, HATE)
+
+    assert join(long, POOLS, random.Random(0)) is long
+
+
+def test_a_cut_text_is_told_in_messages_and_the_last_is_judged() -> None:
+    text = "They should all be thrown out of this country."
+    for seed in range(60):
+        told = cut(a_row(text, HATE), POOLS, random.Random(seed))
+        said = [line.removeprefix("user: ") for line in told.context.splitlines()]
+        pieces = [*(piece for piece in said if not piece.startswith("assistant: ")), told.text]
+
+        assert told.labels == HATE
+        assert len(pieces) in {2, 3, 4}
+        assert "".join(pieces).replace(" ", "") == text.replace(" ", "")
+        assert 0.2 < len(told.text) / len(text) < 0.9
+
+
+def test_what_is_too_short_to_cut_stays_whole() -> None:
+    short = a_row("bad words", HATE)
+
+    assert cut(short, POOLS, random.Random(0)) is short
 
 
 def test_labels_of_two_texts_join() -> None:
