@@ -11,6 +11,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from guardproxy.content import MediaKind
+from guardproxy.dialects.coded import is_base64, is_coded_medium, is_sealed
 from guardproxy.errors import UpstreamError
 from guardproxy.strict_json import JsonValue, is_plain_key, string_leaves
 
@@ -29,8 +30,6 @@ _MEDIUM = re.compile(
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://[!-~]+", re.ASCII | re.IGNORECASE)
 _LINKED = re.compile(r"[a-z][a-z0-9+.-]*://|data:", re.IGNORECASE)
 _OPAQUE = re.compile(r"[A-Za-z0-9+/=_-]{256,}")
-# In one line, or in long lines as mail and `base64` wrap it.
-_BASE64 = re.compile(r"(?:[A-Za-z0-9+/]{32,}\r?\n)*[A-Za-z0-9+/_-]*={0,2}\s*", re.ASCII)
 _KINDS = {"image": MediaKind.IMAGE, "audio": MediaKind.AUDIO}
 # Vector drawings carry text that an image policy does not speak about.
 _TEXT_BEARING = "image/svg"
@@ -48,17 +47,14 @@ def is_token(value: str) -> bool:
 
 def is_payload(value: str) -> bool:
     """Looks like a medium, its address or its id: nothing that a text classifier could read."""
-    return any(form.fullmatch(value) for form in (_MEDIUM, _ADDRESS, _BASE64)) or is_token(value)
+    if is_base64(value) or is_token(value):
+        return True
+    return _MEDIUM.fullmatch(value) is not None or is_address(value)
 
 
 def is_address(value: str) -> bool:
     """Looks like an address and nothing else."""
     return _ADDRESS.fullmatch(value) is not None
-
-
-def is_base64(value: str) -> bool:
-    """Holds nothing but base64, in one line or in several."""
-    return _BASE64.fullmatch(value) is not None
 
 
 def refers_to_media(value: JsonValue) -> bool:
@@ -74,13 +70,16 @@ def text_leaves(
     """Every string and telling key of a subtree with its path, empty strings left out.
 
     `structure` matches the paths whose values are ids or enums: left out while they look the
-    part. Keys that look like identifiers are left out too. `without_media` leaves out coded
-    `data:` URLs, for those who also ask `embedded_media` and so let the policy decide about them.
+    part, as sealed values are. Keys that look like identifiers are left out too.
+    `without_media` leaves out coded `data:` URLs and what `is_coded_medium`, for those who also
+    ask `embedded_media` and `clued_media` and so let the policy decide about them.
     """
     for path, text in string_leaves(value, keys=False):
         if structure is not None and structure.fullmatch(path) and is_token(text):
             continue
-        if text and not (without_media and _MEDIUM.fullmatch(text)):
+        if is_sealed(path, text):
+            continue
+        if text and not (without_media and (_MEDIUM.fullmatch(text) or is_coded_medium(text))):
             yield path, text
     for key in _keys(value):
         if key and not _is_identifier(key):

@@ -8,32 +8,25 @@ field around it. What has one of these is a medium, and all else is text as ever
 
 from __future__ import annotations
 
-import base64
 import re
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from guardproxy.content import MediaKind
-from guardproxy.dialects.leaves import is_address, is_base64, kind_of
+from guardproxy.dialects.coded import (
+    LONG,
+    begun_kind,
+    is_base64,
+    is_sealed_name,
+    may_be_coded,
+    words_of,
+)
+from guardproxy.dialects.leaves import is_address, kind_of
 from guardproxy.strict_json import JsonValue, member_path, string_leaves
 
-_LONG = 256
-"""What is shorter may be a word or an id, whatever stands around it."""
-_LEAST = 64
-"""No medium is shorter, so nobody needs to look at how it begins."""
-_HEAD = 32
-_CODED_HEAD = re.compile(rf"\s*[A-Za-z0-9+/_-]{{{_HEAD}}}", re.ASCII)
-_BEGINNINGS = tuple(
-    (re.compile(form, re.DOTALL), kind)
-    for form, kind in (
-        (rb"\x89PNG|\xff\xd8\xff|GIF8[79]a|RIFF....WEBP|II\*\0|MM\0\*", MediaKind.IMAGE),
-        (rb"BM....\0{4}|....ftyp(?:hei[cx]|mif1|avif)", MediaKind.IMAGE),
-        (rb"RIFF....WAVE|ID3[\x02-\x04]|OggS|fLaC|FORM....AIF|....ftypM4A", MediaKind.AUDIO),
-        (rb"RIFF|....ftyp|\x1aE\xdf\xa3|%PDF-|PK\x03\x04|\xd0\xcf\x11\xe0", MediaKind.FILE),
-    )
-)
+_SCHEME = 32
+"""Characters in which an address has said how it is to be read."""
 _TYPE_KEYS = frozenset({"mimetype", "mediatype", "contenttype"})
-_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 _NAMED = {
     "image": MediaKind.IMAGE,
     "audio": MediaKind.AUDIO,
@@ -42,10 +35,6 @@ _NAMED = {
     "file": MediaKind.FILE,
     "gcs": MediaKind.FILE,
 }
-_SEALED = frozenset(
-    {"signature", "encrypted", "cursor", "token", "hash", "key", "etag", "id", "cache"}
-)
-"""Words in the names of what only its maker can open, whatever stands around it."""
 _SENSED = frozenset({"image", "audio", "video"})
 """Of these, the words that say enough for whatever stands below them."""
 _LINKS = frozenset({"url", "uri"})
@@ -69,7 +58,7 @@ class _Place(NamedTuple):
         named: the kind that the nearest name of a medium says.
         declared: the kind that a media type beside it says.
         addressed: the kind of what an address there leads to.
-        sealed: under a name of `_SEALED`.
+        sealed: under a name that `is_sealed_name`.
         told: below a name of `_TOLD`.
     """
 
@@ -106,7 +95,7 @@ def clued_media(value: JsonValue, *, addresses: bool = False) -> Iterator[Clued]
 
 def _may_be(text: str) -> bool:
     """A quick look, as most values hold nothing of the kind."""
-    return "://" in text[:_HEAD] or (len(text) >= _LEAST and bool(_CODED_HEAD.match(text)))
+    return "://" in text[:_SCHEME] or may_be_coded(text)
 
 
 def _members(place: _Place, found: Mapping[str, JsonValue]) -> Iterator[tuple[_Place, JsonValue]]:
@@ -120,7 +109,7 @@ def _members(place: _Place, found: Mapping[str, JsonValue]) -> Iterator[tuple[_P
                     named=_named(words) or place.named,
                     declared=declared if isinstance(member, str) else None,
                     addressed=_addressed(words, place.addressed),
-                    sealed=not _SEALED.isdisjoint(words),
+                    sealed=is_sealed_name(words),
                     told=place.told or _TOLD.fullmatch(key) is not None,
                 ),
                 member,
@@ -131,10 +120,10 @@ def _kind(text: str, place: _Place, *, addresses: bool) -> MediaKind | None:
     if addresses and place.addressed and not place.told and is_address(text):
         return place.addressed
     text = text.strip()
-    if len(text) < _LEAST or not _CODED_HEAD.match(text):
+    if not may_be_coded(text):
         return None
-    kinds = {_kind_begun(text)}
-    if len(text) >= _LONG and not place.sealed:
+    kinds = {begun_kind(text)}
+    if len(text) >= LONG and not place.sealed:
         kinds |= {place.named, place.declared}
     kinds.discard(None)
     if not kinds or not is_base64(text):
@@ -143,16 +132,9 @@ def _kind(text: str, place: _Place, *, addresses: bool) -> MediaKind | None:
     return kinds.pop() if len(kinds) == 1 else MediaKind.FILE
 
 
-def _kind_begun(text: str) -> MediaKind | None:
-    """What the first bytes say."""
-    head = base64.b64decode(text[:_HEAD].encode(), altchars=b"-_")
-    return next((kind for form, kind in _BEGINNINGS if form.match(head)), None)
-
-
 def _words(key: str) -> list[str]:
-    """`imageUrls` and `image_url` as image, url."""
-    words = (word.lower() for word in _WORD.findall(key))
-    return [word if word in _NAMED else word.removesuffix("s") for word in words]
+    """The words of a name, media in the singular."""
+    return [word if word in _NAMED else word.removesuffix("s") for word in words_of(key)]
 
 
 def _named(words: list[str]) -> MediaKind | None:

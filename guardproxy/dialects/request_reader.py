@@ -182,7 +182,7 @@ class RequestReader:
         # Unknown: judged as text, and whatever looks like a medium is for the policy to decide.
         structure = fields.PART_STRUCTURE
         self.say(role, text_of(part, structure=structure, without_media=True), path + BESIDE)
-        if refers_to_media(part):
+        if refers_to_media(part) or any(clued_media(part)):
             self.media.append(MediaPart(role, MediaKind.FILE, path, size_of(part)))
 
     def _medium(self, part: dict[str, JsonValue], kind: MediaKind, role: Role, path: str) -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from guardproxy.content import MediaKind, MediaPart, Role
 from guardproxy.dialects.base import Piece
 from guardproxy.dialects.chat_said import Said
+from guardproxy.dialects.coded import is_coded_medium
 from guardproxy.dialects.leaves import (
     embedded_media,
     everything_in,
@@ -82,7 +83,8 @@ def contents(
     """See `Contents`. A coded `data:` URL is a medium wherever it stands.
 
     What is shorter than `least` and stands where media do is text: one word looks like base64.
-    What some clue says is a medium (`addresses`: see `clued_media`) is judged as a text as well.
+    What some clue says is a medium (`addresses`: see `clued_media`) is judged as a text as well,
+    but for what is one by its own bytes.
     """
     texts: list[tuple[str, str]] = []
     media: list[tuple[MediaKind | None, int]] = []
@@ -97,6 +99,7 @@ def contents(
             texts.append((path, text))
     # What stands where sealed values and media do has been dealt with.
     unknown = {path for path, _ in texts}
+    texts = [(path, text) for path, text in texts if not is_coded_medium(text)]
     if unknown:
         media += [
             (clued.kind, len(clued.text))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+
 import pytest
 
 from guardproxy.content import MediaKind, Role, TextPart
@@ -70,6 +73,17 @@ def test_media_in_fields_that_nobody_knows_are_judged_and_for_the_policy(
 
     assert [(part.kind, part.path) for part in reader.media] == [(kind, "a"), (kind, "b[0].*")]
     assert len(reader.texts) == 3
+
+
+def test_a_medium_by_its_bytes_is_for_the_policy_and_not_read_as_words() -> None:
+    picture = base64.encodebytes(b"\x89PNG" + hashlib.sha512(b"noise").digest() * 20).decode()
+    reader = RequestReader(LIMITS)
+    reader.rest({"images": [picture]}, Role.USER, "a")
+    reader.content([{"type": "unknown", "blob": picture}], Role.USER, "b")
+
+    found = [(part.kind, part.path) for part in reader.media]
+    assert found == [(MediaKind.IMAGE, "a"), (MediaKind.FILE, "b[0]")]
+    assert [part.text for part in reader.texts] == []
 
 
 def test_sealed_values_in_fields_that_nobody_knows_are_no_media() -> None:
