@@ -16,9 +16,10 @@ from guardproxy.policy.decide import (
     Guardrail,
     decide,
     decide_without_scores,
+    doubted,
     raise_thresholds,
 )
-from guardproxy.policy.scope import JOINED, TOOLS, MediaSplit
+from guardproxy.policy.scope import FAR, JOINED, TOOLS, MediaSplit
 from guardproxy.verdict import Direction, GuardrailResult, Scores, Verdict
 
 logger = logging.getLogger(__name__)
@@ -162,7 +163,10 @@ class Guard:
         """
         try:
             scores = await self._classify(texts) if texts else []
-            judged = [(part.path, each) for part, each in zip(texts, scores, strict=True)]
+            judged = [
+                (part.path, doubted(each) if FAR in part.path else each)
+                for part, each in zip(texts, scores, strict=True)
+            ]
             results = _operators(texts, judged, guardrails)
             return results, decide(guardrails.inline, judged)
         except ClassifierError:

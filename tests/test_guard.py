@@ -22,7 +22,8 @@ from guardproxy.events import Exchange, Judgement
 from guardproxy.guard import Classifier, Guard, Guardrails, context_of, turn
 from guardproxy.policy.config import GuardrailConfig, ModerationV2Config
 from guardproxy.policy.decide import resolve
-from guardproxy.policy.scope import MediaSplit
+from guardproxy.policy.scope import FAR, JOINED, MediaSplit
+from guardproxy.policy.taxonomy import V2_CATEGORIES
 from guardproxy.verdict import Action, Direction, Scores
 from tests.fakes import KeywordClassifier
 
@@ -75,6 +76,19 @@ async def test_harmless_text_passes() -> None:
     assert not verdict.blocked
     assert verdict.error is None
     assert len(verdict.results) == 1
+
+
+async def test_messages_that_were_joined_have_to_be_surer() -> None:
+    class Unsure(KeywordClassifier):
+        async def classify(self, passages: Sequence[Passage]) -> list[Scores]:
+            return [dict.fromkeys(V2_CATEGORIES, 0.6) for _ in passages]
+
+    near = TextPart(Role.USER, "a b", f"messages[0].content[0]{JOINED}messages[0].content[1]")
+    far = TextPart(Role.USER, "a b", f"messages[0].content{FAR}messages[1].content")
+    judge = guard(Unsure())
+
+    assert (await judge.check([near], guardrails(), Direction.INPUT)).blocked
+    assert not (await judge.check([far], guardrails(), Direction.INPUT)).blocked
 
 
 async def test_harmful_text_is_blocked_and_says_where() -> None:

@@ -9,13 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterable, KeysView, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
+from math import exp
 from operator import itemgetter
-from typing import Literal, NoReturn
+from typing import Final, Literal, NoReturn
 
 from guardproxy.errors import ClassifierError, ClassifierMissing, PolicyError
 from guardproxy.policy.config import GuardrailConfig, ModerationV1Config, ModerationV2Config
 from guardproxy.policy.taxonomy import V1_CATEGORIES, V1_SOURCES, V2_CATEGORIES
 from guardproxy.verdict import Action, CategoryDecision, GuardrailResult, Scores
+
+DOUBT: Final = 1.0
+_DOUBT = exp(DOUBT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,6 +249,15 @@ def raise_thresholds(
         )
         for guardrail in guardrails
     )
+
+
+def doubted(scores: Scores) -> Scores:
+    """Scores of messages that were joined, in log odds `DOUBT` lower: a false alarm is likelier.
+
+    Each was judged by itself, behind what was said before, and as words of one text they say what
+    nobody said: "I'm no use to anyone." and "how to cancel".
+    """
+    return {category: score / (score + (1 - score) * _DOUBT) for category, score in scores.items()}
 
 
 def unique_names(results: Iterable[GuardrailResult]) -> tuple[str, ...]:

@@ -43,6 +43,8 @@ _CONTENT = re.compile(
 _THOUGHTS = (".thinking", ".reasoning", ".reasoning_content", ".refusal")
 JOINED = ".."
 """Stands in the path of what was joined, between the first and the last path."""
+FAR = "..."
+"""Stands there where several messages were joined, mostly for nothing: see `decide.doubted`."""
 BESIDE = ".*"
 """Ends the path of a text that stands beside what a part says, or in a part that nobody knows."""
 # A piece of something encoded: no word is as long.
@@ -205,7 +207,7 @@ def _joined_fragments(contents: Iterable[_Content]) -> Iterator[TextPart]:
         for reading in _readings(run):
             for block in _blocks([each.part for each in reading]):
                 for separator in ("", " "):
-                    yield _join(block, separator.join(part.text for part in block))
+                    yield _join(block, separator.join(part.text for part in block), FAR)
 
 
 def _joined_codes(contents: Iterable[_Content]) -> Iterator[TextPart]:
@@ -270,7 +272,7 @@ def _length(run: Iterable[TextPart], characters: int) -> int:
     return count
 
 
-def _join(parts: Sequence[TextPart], text: str) -> TextPart:
+def _join(parts: Sequence[TextPart], text: str, between: str = JOINED) -> TextPart:
     roles = {part.role for part in parts}
     role = parts[0].role if len(roles) == 1 else Role.UNKNOWN
-    return TextPart(role, text, f"{parts[0].path}{JOINED}{parts[-1].path}")
+    return TextPart(role, text, f"{parts[0].path}{between}{parts[-1].path}")

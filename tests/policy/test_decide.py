@@ -14,6 +14,7 @@ from guardproxy.policy.decide import (
     Guardrail,
     decide,
     decide_without_scores,
+    doubted,
     raise_thresholds,
     resolve,
     unique_names,
@@ -217,6 +218,19 @@ def test_without_partial_thresholds_nothing_changes() -> None:
 
 
 # unique_names
+
+
+def test_what_was_joined_has_to_be_surer() -> None:
+    doubt = doubted({"a": 0.0, "b": 0.5, "c": 0.9, "d": 1.0})
+
+    assert doubt == pytest.approx({"a": 0.0, "b": 0.269, "c": 0.768, "d": 1.0}, abs=0.001)
+
+
+@pytest.mark.parametrize("score", [math.nan, -0.5, 1.2, 1 + 1 / (math.e - 1), 1.9, math.inf])
+def test_doubt_makes_no_probability_of_what_is_none(score: float) -> None:
+    (entry,) = resolve([only(selfharm=0.5)], {})
+    with pytest.raises((ClassifierError, ZeroDivisionError)):
+        decide([entry], [("a", doubted({"selfharm": score}))])
 
 
 def test_results_of_one_name_are_numbered_from_the_second_on() -> None:

@@ -14,6 +14,7 @@ from guardproxy.content import MediaKind, MediaPart, Role, TextPart
 from guardproxy.policy.config import PolicyConfig
 from guardproxy.policy.scope import (
     BLOCK_CHARACTERS,
+    FAR,
     FRAGMENT_CHARACTERS,
     OVERLAP_CHARACTERS,
     SEAM_CHARACTERS,
@@ -228,8 +229,20 @@ def test_a_joined_text_says_where_it_came_from_and_who_said_it() -> None:
         messages("a", "b", roles=(Role.USER, Role.TOOL)), policy(), Direction.INPUT
     ).judged[-1]
 
-    assert (same.path, same.role) == ("messages[0].content..messages[2].content", Role.USER)
+    assert (same.path, same.role) == ("messages[0].content...messages[2].content", Role.USER)
     assert mixed.role is Role.UNKNOWN
+
+
+def test_only_what_stands_in_several_messages_is_doubted() -> None:
+    one = select(
+        [user("kil", "messages[0].content[0].text"), user("l", "messages[0].content[1].text")],
+        policy(),
+        Direction.INPUT,
+    ).judged[2:]
+    several = select(messages("kil", "l"), policy(), Direction.INPUT).judged[2:]
+
+    assert [(part.text, FAR in part.path) for part in one] == [("kill", False), ("kil l", True)]
+    assert [(part.text, FAR in part.path) for part in several] == [("kill", True), ("kil l", True)]
 
 
 def test_texts_outside_of_contents_are_not_joined() -> None:
