@@ -241,9 +241,9 @@ async def test_what_is_no_turn_stands_for_itself_and_is_no_context() -> None:
         TextPart(Role.TOOL, "rain", "messages[2].content"),
         TextPart(Role.UNKNOWN, "more", "more"),
         TextPart(Role.ASSISTANT, "sorry", "messages[3].content"),
-        TextPart(Role.ASSISTANT, "rain sorry", "messages[2].content..messages[3].content"),
+        TextPart(Role.ASSISTANT, "rain sorry", "messages[2].content...messages[3].content"),
         TextPart(Role.USER, "thanks", "messages[4].content"),
-        TextPart(Role.USER, "hello thanks", "messages[1].content..messages[4].content"),
+        TextPart(Role.USER, "hello thanks", "messages[1].content...messages[4].content"),
     ]
     classifier = KeywordClassifier()
 

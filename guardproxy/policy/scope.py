@@ -64,7 +64,7 @@ class Selection:
     """What is judged, and what is not, because the policy exempts its role or its hash.
 
     A joined text's path names the first and the last of what was joined
-    (`messages[1].content..messages[5].content`).
+    (`messages[1].content...messages[5].content`).
     """
 
     judged: tuple[TextPart, ...]
