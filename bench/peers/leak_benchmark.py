@@ -49,7 +49,7 @@ output:
       action: block
       ignore_other_categories: true
       custom_category_thresholds:
-        pii: 0.5
+        pii: 0.35
 """
 """What `pii-only` says about answers. Requests pass, because the answers are to be measured."""
 

@@ -26,7 +26,7 @@ from tests.profiles import examples
 from tests.servers import DONE, delta
 
 BLOCKED = b"blocked"
-PII_ONLY = 0.5
+PII_ONLY = 0.35
 """The threshold of the shipped policy `pii-only`."""
 
 VALUES = (

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from guardproxy.classifiers.recognizers.contacts import IP_CONFIDENCE
+from guardproxy.classifiers.recognizers.resembling import RESEMBLING_CONFIDENCE
 from guardproxy.policy.config import PolicyConfig, Unscannable
 from guardproxy.policy.decide import Guardrail, resolve
 from guardproxy.policy.load import load_policy, shipped_policies
@@ -105,6 +107,16 @@ def test_pii_only_evaluates_pii_only() -> None:
     for guardrail in resolve((*policy.input, *policy.output), {}):
         assert list(guardrail.thresholds) == ["pii"]
     assert both("pii-only") == ({"pii"}, {"pii"})
+
+
+@pytest.mark.parametrize("confidence", [IP_CONFIDENCE, RESEMBLING_CONFIDENCE])
+def test_pii_only_stops_what_only_resembles_personal_data_and_the_default_does_not(
+    confidence: float,
+) -> None:
+    policy = config("pii-only")
+
+    for guardrail in resolve((*policy.input, *policy.output), DEFAULTS):
+        assert guardrail.thresholds["pii"] < confidence < DEFAULTS["pii"]
 
 
 @pytest.mark.parametrize("name", sorted(set(shipped_policies()) - {"monitor-only"}))

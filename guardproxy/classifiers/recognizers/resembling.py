@@ -15,8 +15,8 @@ from stdnum.us import ssn as us_ssn
 from guardproxy.classifiers.recognizers.contacts import is_office
 from guardproxy.classifiers.recognizers.finding import Kind, Recognizer
 
-RESEMBLING_CONFIDENCE: Final = 0.6
-"""More likely meant as personal data than not: below most thresholds, above a strict one."""
+RESEMBLING_CONFIDENCE: Final = 0.4
+"""Perhaps meant as personal data: below the embedded model's default, above `pii-only`'s."""
 
 _PLACEHOLDERS: Final = re.compile(
     r"(?:my|your?|the|a)?[._-]?(?:e?mail|name|user(?:name)?|login|address|someone|somebody"
