@@ -34,7 +34,7 @@ from guardproxy.dialects.chat_completions import ChatCompletions
 from guardproxy.dialects.unlabelled import read_unlabelled
 from guardproxy.events import Exchange, Judgement
 from guardproxy.guard import Guard, Guardrails
-from guardproxy.normalize import views
+from guardproxy.normalize import readings, views
 from guardproxy.policy.active import ActivePolicy, activate
 from guardproxy.policy.decide import decide
 from guardproxy.policy.load import resolve_policy
@@ -222,7 +222,7 @@ async def rooms() -> AsyncIterator[tuple[Rooms, OnnxModel]]:
     """Everything opened, and a model of its own for what stands beside."""
     folder = verify_model_folder(EMBEDDED_FOLDER)
     async with open_classifier(
-        folder, views=views, pii_score=pii_score, timeout=60, queue=256, cache_entries=10_000
+        folder, readings=readings, pii_score=pii_score, timeout=60, queue=256, cache_entries=10_000
     ) as classifier:
         policy = activate(resolve_policy(None), classifier.default_thresholds)
         guard = Guard(classifier, deadline=60, observer=Nobody())

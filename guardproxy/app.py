@@ -29,7 +29,7 @@ from guardproxy.guard import Classifier, Guard
 from guardproxy.moderation import dispatch
 from guardproxy.moderation.endpoint import Heard, Surroundings
 from guardproxy.moderation.endpoint import routes as moderation_routes
-from guardproxy.normalize import views
+from guardproxy.normalize import readings
 from guardproxy.policy.active import ActivePolicy, activate
 from guardproxy.policy.load import policy_path, resolve_policy
 from guardproxy.proxy.admission import Admission
@@ -68,10 +68,10 @@ def build_classifier(
     folder: ModelFolder | None = None,
     observer: ClassifierObserver | None = None,
 ) -> AbstractAsyncContextManager[Ensemble]:
-    """The classifier that judges everything: views of a text -> model, recognisers -> `pii`."""
+    """The classifier that judges everything: readings of a text -> model, recognisers -> `pii`."""
     return open_classifier(
         folder or verified_model(settings),
-        views=views,
+        readings=readings,
         pii_score=pii_score,
         timeout=settings.classifier_timeout,
         queue=settings.classifier_queue,

@@ -12,7 +12,7 @@ scheduler     runs on lanes for many callers
 windowed      OnnxClassifier: passages -> windows -> scheduled runs -> highest scores
 recognizers   personal data with check digits, pure
 combined      several models behind the seam of one
-ensemble      model + views + recognizers + remembered scores behind the seam `Classifier`
+ensemble      model + readings + recognizers + remembered scores behind the seam `Classifier`
 gate          how many judgements at once, and for how long
 check         tries and times what a model folder holds
 embedded      opens all of it from a model folder

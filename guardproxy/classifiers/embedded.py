@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from guardproxy.classifiers.combined import CombinedModel, Judge
-from guardproxy.classifiers.ensemble import Ensemble, Model, PiiScore, Views
+from guardproxy.classifiers.ensemble import Ensemble, Model, PiiScore, Readings
 from guardproxy.classifiers.gate import Gate
 from guardproxy.classifiers.manifest import EMBEDDED_FOLDER, ModelFolder, verify_model_folder
 from guardproxy.classifiers.observer import Observer
@@ -34,7 +34,7 @@ def available_cores() -> int:
 async def open_classifier(
     folder: ModelFolder | Path = EMBEDDED_FOLDER,
     *,
-    views: Views,
+    readings: Readings,
     pii_score: PiiScore,
     timeout: float,  # noqa: ASYNC109 - the bound of each judgement to come, not of opening
     queue: int,
@@ -46,7 +46,7 @@ async def open_classifier(
 
     Args:
         folder: a folder already verified, or a path that is verified now.
-        views: a text -> itself and its readings with disguises undone (`normalize.views`).
+        readings: a text -> itself and what it says undisguised (`normalize.readings`).
         pii_score: how sure it is that a text holds personal data (`recognizers.pii_score`).
         timeout: seconds a judgement may take in all.
         queue: judgements that may wait while as many as there are threads are worked on.
@@ -63,7 +63,7 @@ async def open_classifier(
         _open_models(verified, lanes, cache_entries, observer) as inner,
         Ensemble(
             inner,
-            views=views,
+            readings=readings,
             pii_score=pii_score,
             gate=Gate(places=queue + lanes, seconds=timeout),
             cache_entries=cache_entries,

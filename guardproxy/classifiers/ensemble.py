@@ -1,7 +1,8 @@
 """What judges a text, put together: the model on each view of it, recognizers beside the model.
 
-passage -> remembered? -> views (disguises undone) -> model, highest of the views -> scores
-                       -> recognizers (validated personal data) -> raise `pii`
+passage -> remembered? -> readings (disguises undone)
+    -> those a model tells apart, its views -> model, highest of the views -> scores
+    -> all of them -> recognizers (validated personal data) -> raise `pii`
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from guardproxy.classifiers.scheduler import Job, Scheduler, run_here
 from guardproxy.classifiers.windowed import passage_bytes
 from guardproxy.content import Passage
 from guardproxy.errors import ClassifierError
+from guardproxy.normalize import told_apart
 from guardproxy.verdict import Scores
 
 PII: Final = "pii"
@@ -49,7 +51,7 @@ class Model(Protocol):
     async def classify(self, passages: Sequence[Passage]) -> list[Scores]: ...
 
 
-Views = Callable[[str], Sequence[str]]
+Readings = Callable[[str], Sequence[str]]
 """A text -> itself and what it says when disguises are undone; the text as it came is first."""
 
 PiiScore = Callable[[str, Callable[[], bool]], float]
@@ -69,7 +71,7 @@ class Ensemble:
         self,
         model: Model,
         *,
-        views: Views,
+        readings: Readings,
         pii_score: PiiScore,
         gate: Gate,
         cache_entries: int,
@@ -77,7 +79,7 @@ class Ensemble:
     ) -> None:
         self._model = model
         self._reads_context = model.reads_context
-        self._views = views
+        self._readings = readings
         self._pii_score = pii_score
         self._gate = gate
         self._observer = observer if observer is not None else NoObserver()
@@ -171,7 +173,7 @@ class Ensemble:
 
     async def _prepare(self, missing: Mapping[bytes, Passage]) -> list[_Prepared]:
         texts = [passage.text for passage in missing.values()]
-        run = _Preparation(self._views, self._pii_score, texts)
+        run = _Preparation(self._readings, self._pii_score, texts)
         size = sum(map(len, texts))
         if size <= INLINE_CHARACTERS:
             return run_here(run)
@@ -186,8 +188,8 @@ class Ensemble:
 class _Preparation:
     """What is worked out about texts before the model sees them."""
 
-    def __init__(self, views: Views, pii_score: PiiScore, texts: Sequence[str]) -> None:
-        self._views = views
+    def __init__(self, readings: Readings, pii_score: PiiScore, texts: Sequence[str]) -> None:
+        self._readings = readings
         self._pii_score = pii_score
         self._texts = texts
         self._stopped = False
@@ -198,8 +200,9 @@ class _Preparation:
     def _prepare(self, text: str) -> _Prepared:
         if self._stopped:
             raise ClassifierError("stopped")
-        views = tuple(self._views(text))
-        return _Prepared(views, max(self._pii_score(view, self._stops) for view in views))
+        readings = self._readings(text)
+        pii = max(self._pii_score(reading, self._stops) for reading in readings)
+        return _Prepared(told_apart(readings), pii)
 
     def stop(self) -> None:
         """Ends the run before its next text, or its next piece of a long one."""

@@ -46,7 +46,7 @@ async def open_judge(
     opened = (
         open_classifier(
             folder,
-            views=lambda text: (text,),
+            readings=lambda text: (text,),
             pii_score=lambda _text, _stops: 0.0,
             timeout=PATIENCE_SECONDS,
             queue=settings.classifier_queue,

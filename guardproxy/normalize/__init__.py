@@ -1,17 +1,19 @@
-"""Undoing disguise: a text -> the views a judge should see of it, pure.
+"""Undoing disguise: a text -> its readings, and those of them a model should see, pure.
 
 The model upstream reads through disguises that a small classifier does not. So the classifier
 gets the raw text and, where it really differs, the text with the disguise undone; the worst score
-counts. Raw always stays: undoing makes gibberish of some honest text.
+counts. Raw always stays: undoing makes gibberish of some honest text. Patterns tell more texts
+apart than a model does, so recognisers get every reading.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 
 from guardproxy.normalize.characters import clean
-from guardproxy.normalize.encodings import decode_runs, unescape
+from guardproxy.normalize.encodings import decode_runs, read_entities, unescape
 from guardproxy.normalize.slices import substitute
 from guardproxy.normalize.spelling import respell
 
@@ -26,24 +28,42 @@ _MARKS = "\u00ad\u061c\u200b-\u200f\u202a-\u202c\u2060\u2066-\u2069\ufeff"
 _EDGE_MARKS = re.compile(f"(?<![\\w{_MARKS}])[{_MARKS}]++|[{_MARKS}]++(?!\\w)")
 
 
-def views(text: str, *, limit: int = 4) -> tuple[str, ...]:
-    """The raw text, then each cleaned view that differs from those before it.
+def readings(text: str) -> tuple[str, ...]:
+    """The raw text, then each cleaned one that differs in any character from those before it.
 
-    A view includes what the views before it undid: characters, then escapes and mark-up, then
-    encoded runs, then spelling. Where there are more than `limit`, the most undone are kept.
-    What the tokenizer normalises itself (NFKC, white space) and case make no view.
+    A reading includes what the readings before it undid: characters, then escapes and mark-up,
+    then encoded runs, then spelling.
     """
-    found: dict[str, str] = {}
+    found = [text]
     current = text
     for undo in (clean, _unescape, _decode, respell):
         undone = undo(current)
         if undone != current:
             current = collapse_whitespace(undone)
-            found.setdefault(_essence(current), current)
-    if not found:
-        return (text,)
-    found.pop(_essence(text), None)
-    return (text, *list(found.values())[max(0, len(found) - limit + 1) :])
+            found.append(current)
+    return tuple(dict.fromkeys(found))
+
+
+def views(text: str, *, limit: int = 4) -> tuple[str, ...]:
+    """Those of a text's readings that a model reads differently, see `told_apart`."""
+    return told_apart(readings(text), limit=limit)
+
+
+def told_apart(readings: Sequence[str], *, limit: int = 4) -> tuple[str, ...]:
+    """The first of the readings, which is raw, then each that differs from those before it.
+
+    Where there are more than `limit`, the last, which are the most undone, are kept. What the
+    tokenizer normalises itself (NFKC, white space), case, and the entities of honest mark-up make
+    no difference.
+    """
+    raw, *undone = readings
+    if not undone:
+        return (raw,)
+    found: dict[str, str] = {}
+    for reading in undone:
+        found.setdefault(_essence(reading), reading)
+    found.pop(_essence(raw), None)
+    return (raw, *list(found.values())[max(0, len(found) - limit + 1) :])
 
 
 def collapse_whitespace(text: str) -> str:
@@ -67,7 +87,7 @@ def _decode(text: str) -> str:
 
 def _essence(text: str) -> str:
     """What is the same for texts that a classifier reads the same."""
-    plain = text
-    if not text.isascii():
-        plain = unicodedata.normalize("NFKC", substitute(_EDGE_MARKS, lambda _: "", text))
+    plain = read_entities(text, letters=False) if "&" in text else text
+    if not plain.isascii():
+        plain = unicodedata.normalize("NFKC", substitute(_EDGE_MARKS, lambda _: "", plain))
     return " ".join(plain.casefold().split())

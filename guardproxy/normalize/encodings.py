@@ -6,6 +6,7 @@ import base64
 import binascii
 import html
 import re
+import unicodedata
 from collections.abc import Callable
 
 from guardproxy.normalize.slices import occurs, substitute, substitute_from, substitute_within
@@ -17,6 +18,7 @@ _ESCAPE = re.compile(rf"\\(?:\\|{_CODE})")
 _ESCAPES_DEEP = 5
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z]{2,31}\d{0,2});")
 _ENTITIES_DEEP = 3
+_HIDDEN = re.compile(r"[^\W_]|@")
 _PERCENT = re.compile(r"(?:%[0-9a-fA-F]{2})+")
 
 _TAG_IN_WORD = re.compile(
@@ -66,7 +68,7 @@ def unescape(text: str) -> str:
     if "\\u" in text or "\\x" in text or "\\U" in text:
         text = _read_escapes(text)
     if "&" in text:
-        text = _read_entities(text)
+        text = read_entities(text)
     if "%" in text:
         # In addresses, too: what stands in a query is read by whoever reads the address.
         text = _PERCENT.sub(_read_percent, text)
@@ -118,19 +120,22 @@ def _read_escapes(text: str) -> str:
     return text
 
 
-def _read_entities(text: str) -> str:
-    hidden: list[str] = []
+def read_entities(text: str, *, letters: bool = True) -> str:
+    """Entities as what they stand for; without `letters` only those that honest mark-up has.
+
+    It escapes signs; who escapes letters, digits or an @ hides them.
+    """
 
     def character(found: re.Match[str]) -> str:
         read = html.unescape(found[0])
-        hidden.append(read)
-        return read
+        shown = letters or not _HIDDEN.search(unicodedata.normalize("NFKC", read))
+        return read if shown else found[0]
 
-    unescaped = text
     for _ in range(_ENTITIES_DEEP):
-        unescaped = _ENTITY.sub(character, unescaped)
-    # Honest mark-up escapes signs; who escapes letters hides them.
-    return unescaped if any(map(str.isalpha, hidden)) else text
+        escaped, text = text, _ENTITY.sub(character, text)
+        if text == escaped:
+            break
+    return text
 
 
 def _read_percent(run: re.Match[str]) -> str:

@@ -75,7 +75,7 @@ def test_it_says_what_they_are_together() -> None:
 async def judged(folder: Path, *texts: str) -> list[Scores]:
     async with open_classifier(
         folder,
-        views=lambda text: (text,),
+        readings=lambda text: (text,),
         pii_score=lambda _text, _stops: 0.0,
         timeout=60,
         queue=4,

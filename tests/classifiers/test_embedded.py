@@ -19,11 +19,12 @@ from guardproxy.classifiers.ensemble import Ensemble
 from guardproxy.classifiers.manifest import ModelFolder
 from guardproxy.classifiers.onnx import OnnxModel
 from guardproxy.classifiers.recognizers import pii_score
+from guardproxy.classifiers.recognizers.contacts import EMAIL_CONFIDENCE
 from guardproxy.content import Passage
 from guardproxy.errors import ClassifierDeadline, ModelError
 from guardproxy.evals.table import HARMS
 from guardproxy.guard import Classifier
-from guardproxy.normalize import views
+from guardproxy.normalize import readings
 
 
 def opened(
@@ -31,7 +32,7 @@ def opened(
 ) -> AbstractAsyncContextManager[Ensemble]:
     return open_classifier(
         folder,
-        views=views,
+        readings=readings,
         pii_score=pii_score,
         timeout=timeout,
         queue=4,
@@ -59,6 +60,39 @@ async def test_personal_data_in_a_harmless_text_is_seen(folder: ModelFolder) -> 
         )
 
     assert scores["pii"] > judge.default_thresholds["pii"]
+
+
+CARD = "4556737586899855"
+GROUPED = "4556 7375 8689 9855"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        CARD.translate(str.maketrans("456789", "\u2463\u2464\u2465\u2466\u2467\u2468")),
+        CARD.translate(str.maketrans("0456789", "\u2070\u2074\u2075\u2076\u2077\u2078\u2079")),
+        CARD.translate({ord(digit): 0x2080 + int(digit) for digit in "0123456789"}),
+        "4111 \u200b1111 \u200b1111 \u200b1111",
+        "DE89370400440532013000".translate({code: code + 0xFEE0 for code in range(0x30, 0x5B)}),
+        "ghp_16C7e42F292c6912E7710c838347Ae178B4a".translate(
+            {code: code + 0xFEE0 for code in range(0x21, 0x7F)}
+        ),
+        "".join(f"&#{ord(digit)};" for digit in CARD),
+        "".join(f"&#x{ord(digit):x};" for digit in CARD),
+        GROUPED.replace(" ", "&nbsp;"),
+        "marie.dupont&#64;orange.fr",
+        "marie.dupont&commat;orange&period;fr",
+        "marie.dupont&amp;#64;orange.fr",
+    ],
+    ids=ascii,
+)
+async def test_recognisers_read_what_a_model_or_a_browser_reads(
+    folder: ModelFolder, value: str
+) -> None:
+    async with opened(folder) as judge:
+        alone, within = await judge.classify([Passage(value), Passage(f"ref {value} ok")])
+
+    assert min(alone["pii"], within["pii"]) >= EMAIL_CONFIDENCE
 
 
 @pytest.mark.parametrize("file", ["LICENSE", "CONTRIBUTING.md", "pyproject.toml", "Makefile"])

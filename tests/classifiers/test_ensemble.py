@@ -75,7 +75,7 @@ def ensemble(
 ) -> Ensemble:
     return Ensemble(
         model,
-        views=both_cases,
+        readings=both_cases,
         pii_score=lambda text, _: pii if "@" in text else 0.0,
         gate=Gate(places=places, seconds=seconds),
         cache_entries=100,
@@ -105,6 +105,29 @@ async def test_a_recognizer_raises_pii_and_nothing_else() -> None:
         plain, address = await judge.classify([Passage("abc"), Passage("a@c")])
 
     assert address == {**plain, "pii": 0.9}
+
+
+async def test_a_recognizer_sees_readings_that_are_the_same_to_a_model() -> None:
+    model = FakeModel()
+    seen: list[str] = []
+
+    def looks(text: str, _: object) -> float:
+        seen.append(text)
+        return 0.9 if text == "A\u00a0B" else 0.0
+
+    judge = Ensemble(
+        model,
+        readings=lambda text: (text, "a b", "A\u00a0B"),
+        pii_score=looks,
+        gate=Gate(places=1, seconds=60),
+        cache_entries=1,
+    )
+    async with judge:
+        (scores,) = await judge.classify([Passage("\u24d0 b")])
+
+    assert [passage.text for passage in model.asked[0]] == ["\u24d0 b"]
+    assert seen == ["\u24d0 b", "a b", "A\u00a0B"]
+    assert scores["pii"] == 0.9
 
 
 async def test_a_recognizer_never_lowers_pii() -> None:
@@ -192,7 +215,7 @@ async def test_a_failing_recognizer_is_a_failed_judgement(text: str) -> None:
 
     judge = Ensemble(
         FakeModel(),
-        views=both_cases,
+        readings=both_cases,
         pii_score=fails,
         gate=Gate(places=1, seconds=60),
         cache_entries=1,
@@ -242,7 +265,7 @@ async def test_a_deadline_ends_the_preparation_of_texts() -> None:
 
     judge = Ensemble(
         FakeModel(),
-        views=lambda text: (text,),
+        readings=lambda text: (text,),
         pii_score=waits,
         gate=Gate(places=1, seconds=0.02),
         cache_entries=1,

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from guardproxy.normalize import LONGEST_GAP, collapse_whitespace, views
+from guardproxy.normalize import LONGEST_GAP, collapse_whitespace, readings, views
 from tests.normalize.disguises import DISGUISES, PHRASE, tags
 from tests.normalize.honest import HONEST
 
@@ -46,6 +46,37 @@ def test_honest_texts_have_the_raw_view_alone() -> None:
 @pytest.mark.parametrize("name", ["upper case", "full width", "ideographic space", "circled"])
 def test_what_the_tokenizer_undoes_makes_no_view(name: str) -> None:
     assert len(views(DISGUISES[name](PHRASE))) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("\uff44\uff45 \u2460\u2461", "de 12"),
+        ("4111 \u200b1111", "4111 1111"),
+        ("1 &lt; 2 &amp;amp; 4111&nbsp;1111", "1 < 2 & 4111 1111"),
+        ("caf\u00e9 &copy; &#8211; &#8217; &#128512; &#x200b; ok", None),
+    ],
+)
+def test_what_makes_no_view_is_a_reading(text: str, read: str | None) -> None:
+    assert views(text) == (text,)
+    assert readings(text)[0] == text
+    assert len(readings(text)) == 2
+    assert read is None or readings(text)[1] == read
+
+
+@pytest.mark.parametrize(
+    "entity", ["&#105;", "&#x31;", "&#64;", "&commat;", "&amp;#64;", "&#9312;", "&#9424;", "&shy;"]
+)
+def test_an_entity_that_hides_letters_digits_or_addresses_makes_a_view(entity: str) -> None:
+    text = f"so a{entity}b &amp; c"
+
+    assert readings(text) == views(text)
+    assert len(views(text)) == 2
+    assert views(text)[1].endswith("b & c")
+
+
+def test_a_plain_text_has_one_reading() -> None:
+    assert readings("How do I water a cactus?") == ("How do I water a cactus?",)
 
 
 def test_raw_comes_first_and_each_view_undoes_more() -> None:

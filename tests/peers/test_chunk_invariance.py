@@ -17,7 +17,7 @@ from hypothesis import given, settings
 
 from guardproxy.classifiers.recognizers import pii_score
 from guardproxy.dialects.chat_completions import ChatCompletions
-from guardproxy.normalize import views
+from guardproxy.normalize import readings
 from guardproxy.policy.config import Limits
 from guardproxy.sse import EventDecoder, ServerSentEvent
 from guardproxy.stream_guard import Question, StreamGuard
@@ -93,7 +93,7 @@ class Guarded:
 
 def holds_personal_data(question: Question) -> bool:
     texts = (*question.complete, *question.partial)
-    return any(pii_score(view) > PII_ONLY for part in texts for view in views(part.text))
+    return any(pii_score(reading) > PII_ONLY for part in texts for reading in readings(part.text))
 
 
 def whole(stream: bytes) -> bytes:
