@@ -9,6 +9,7 @@ from typing import Final
 import phonenumbers
 
 from guardproxy.classifiers.recognizers.finding import Kind, Recognizer
+from guardproxy.classifiers.recognizers.words import CHINESE_OR_PHONE, PHONE_WORDS
 
 EMAIL_CONFIDENCE: Final = 0.95
 PHONE_CONFIDENCE: Final = 0.95
@@ -21,8 +22,9 @@ _ROLES: Final = re.compile(
     r"|jobs|legal|mail(?:er-daemon)?|marketing|media|news(?:letter)?|no-?reply|notifications?"
     r"|office|orders|postmaster|press|privacy|root|sales|security|services?|shop|spam|staff"
     r"|support|team|webmaster"
+    r"|centos|debian|deploy|ec2-user|fedora|git|gitea|gitlab|hg|jenkins|opc|svn|ubuntu|vagrant"
 )
-"""Mailboxes of an office, not of a person (RFC 2142 and custom)."""
+"""Mailboxes of an office, not of a person (RFC 2142 and custom), and accounts of machines."""
 
 _NO_DOMAINS: Final = re.compile(
     r"example|invalid|local|localhost|test|internal|lan"  # RFC 2606 and 6761
@@ -40,7 +42,9 @@ def is_personal_email(candidate: str) -> bool:
     local, _, domain = candidate.lower().rpartition("@")
     labels = domain.split(".")
     return (
-        len(domain) <= 253
+        # `X@W.to`: one matrix times another, and what is done with it.
+        not (len(local) == len(labels[0]) == 1 and len(labels) == 2)
+        and len(domain) <= 253
         and not _NO_DOMAINS.fullmatch(labels[-1])
         and ".".join(labels[-2:]) not in _SAMPLE_DOMAINS
         and not is_office(local)
@@ -94,6 +98,17 @@ def is_phone(candidate: str, region: str | None = None) -> bool:
     return kind in _PERSONAL_LINES and phonenumbers.is_valid_number(number)
 
 
+def begins_with_phone(candidate: str) -> bool:
+    """Whether it is an international number, or one with another number or two behind it."""
+    if is_phone(candidate):
+        return True
+    groups = [] if _THOUSANDS.fullmatch(candidate) else _GROUPS.findall(candidate)
+    return any(is_phone("".join(groups[:-left])) for left in (1, 2) if left < len(groups))
+
+
+_GROUPS: Final = re.compile(r"\D*\d+")
+_THOUSANDS: Final = re.compile(r"\+\d{1,3}(?:\D\d{3})+")
+
 _PERSONAL_LINES: Final = frozenset(
     {
         phonenumbers.PhoneNumberType.FIXED_LINE,
@@ -112,28 +127,39 @@ _NATIONAL_PHONES: Final = {
     "FR": r"0[1-79](?:[ .]\d\d){4}",
     "DE": r"01[5-7]\d{1,2}[ /-]\d{7,8}",
     "IT": r"3\d\d[ .]\d{3}[ .]?\d{4}",
-    "ES": r"[67]\d\d \d{3} \d{3}|[67]\d\d \d\d \d\d \d\d",
-    "PT": r"9[1236]\d \d{3} \d{3}",
+    "ES": r"[67]\d\d \d\d \d\d \d\d",
     "BR": r"\([1-9]\d\) ?9\d{4}-\d{4}",
     "RU": r"8 ?\(9\d\d\) ?\d{3}-\d\d-\d\d|8[ -]9\d\d[ -]\d{3}[ -]\d\d[ -]\d\d",
-    "CN": r"1[3-9]\d(?:\d{8}|[ -]\d{4}[ -]\d{4})",
+    "CN": r"1[3-9]\d[ -]\d{4}[ -]\d{4}",
     "JP": r"0[789]0-\d{4}-\d{4}",
     "KR": r"01[016-9]-\d{3,4}-\d{4}",
     "EG": r"01[0125](?: \d{4} \d{4}|\d{8})",
     "SA": r"05\d \d{3} \d{4}",
 }
 
+_MONEY: Final = (
+    r"[$\u00a3\u20ac%]|(?i:(?:d'|de )?(?:eur(?:os?)?|usd|dollars?|d[o\u00f3]lares|f?cfa|francs?"
+    r"|francos|pesos?|reais|nok|sek|dkk|pln|czk|rub|users?|people|personas|pessoas|habit\w+)\b)"
+)
+_NAMED_PHONES: Final = {
+    # What is also how millions and orders are written: a word about phones must stand near it.
+    "ES": (rf"[67]\d\d \d{{3}} \d{{3}}(?! ?(?:{_MONEY}))", PHONE_WORDS),
+    "PT": (rf"9[1236]\d \d{{3}} \d{{3}}(?! ?(?:{_MONEY}))", PHONE_WORDS),
+    "CN": (r"1[3-9]\d{9}", CHINESE_OR_PHONE),
+}
+
 _ALONE: Final = r"(?<![\w.+/=-])(?:{})(?![\w=])(?![.-]\d)"
 """Not inside a word, a longer number, a path or a query."""
 
 
-def _national(region: str, form: str) -> Recognizer:
+def _national(region: str, form: str, near: re.Pattern[str] | None = None) -> Recognizer:
     return Recognizer(
         Kind.PHONE,
         PHONE_CONFIDENCE,
         re.compile(_ALONE.format(form), re.ASCII),
         lambda candidate: is_phone(candidate, region),
         digits=True,
+        near=near,
     )
 
 
@@ -145,6 +171,8 @@ CONTACTS: Final[tuple[Recognizer, ...]] = (
         re.compile(
             r"(?<![A-Za-z0-9._%+'-])[A-Za-z0-9][A-Za-z0-9._%+'-]{0,63}+"
             r"@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.){1,8}[A-Za-z]{2,24}(?![A-Za-z0-9])"
+            # A method is called with a bracket; behind usual domains it opens a remark.
+            r"(?!(?<!\.\w\w)(?<!\.(?:com|net|org|edu|gov))\(|(?:\.\w{1,64}){1,3}\()"
         ),
         is_personal_email,
         trigger="@",
@@ -153,11 +181,12 @@ CONTACTS: Final[tuple[Recognizer, ...]] = (
         Kind.PHONE,
         PHONE_CONFIDENCE,
         re.compile(r"(?<![\w+])\+[1-9](?:[ ().-]{0,2}\d){6,14}(?!\d)", re.ASCII),
-        is_phone,
+        begins_with_phone,
         trigger="+",
         digits=True,
     ),
     *(_national(region, form) for region, form in _NATIONAL_PHONES.items()),
+    *(_national(region, form, near) for region, (form, near) in _NAMED_PHONES.items()),
     Recognizer(
         Kind.IP_ADDRESS,
         IP_CONFIDENCE,

@@ -40,7 +40,8 @@ class Recognizer:
 
     A match proposes its group `it`, or the whole. `confidence` is the score `pii` is raised to.
     Most texts are spared most searches: a candidate holds the `trigger`, or, where `digits` is
-    set, lies within one of the `digit_regions`.
+    set, lies within one of the `digit_regions`. What cannot be told from ordinary numbers counts
+    only with one of the words `near` it, shortly before or behind.
     """
 
     kind: Kind
@@ -49,6 +50,7 @@ class Recognizer:
     accepts: Callable[[str], bool]
     trigger: str = ""
     digits: bool = False
+    near: re.Pattern[str] | None = None
 
     def find(self, plain: str, regions: Sequence[tuple[int, int]]) -> Iterator[Finding]:
         """Findings in a text that has been through `plain_digits`, with its `digit_regions`."""
@@ -57,8 +59,14 @@ class Recognizer:
             return
         for start, end in regions if self.digits else ((0, len(plain)),):
             for match in self.pattern.finditer(plain, start, end):
-                if self.accepts(match[group]):
-                    yield Finding(self.kind, match.start(group), match.end(group), self.confidence)
+                if self.accepts(match[group]) and self._is_named(plain, *match.span(group)):
+                    yield Finding(self.kind, *match.span(group), self.confidence)
+
+    def _is_named(self, plain: str, start: int, end: int) -> bool:
+        if self.near is None:
+            return True
+        before = self.near.search(plain, max(0, start - _NEAR_BEFORE), start)
+        return bool(before or self.near.search(plain, end, end + _NEAR_BEHIND))
 
 
 def digit_regions(plain: str) -> list[tuple[int, int]]:
@@ -74,6 +82,8 @@ def digit_regions(plain: str) -> list[tuple[int, int]]:
 
 _DIGITS: Final = re.compile(r"\d(?:\D{0,12}\d){3,}", re.ASCII)
 _AROUND: Final = 64
+_NEAR_BEFORE: Final = 48
+_NEAR_BEHIND: Final = 24
 
 
 def always(_: str) -> bool:

@@ -39,6 +39,9 @@ def test_an_address_of_a_person(text: str) -> None:
         "icon@2x.png",
         "a..b@acme.io",
         "a.@acme.io",
+        "git@github.com",
+        "ubuntu@ec2-1-2-3-4.compute.amazonaws.com",
+        "X@W.to",
         "jane@" + "a" * 60 + ("." + "b" * 60) * 4 + ".io",
     ],
 )
@@ -61,8 +64,9 @@ def test_no_address_of_a_person(address: str) -> None:
         "06.12.34.56.78",
         "0151 23456789",
         "347 123 4567",
-        "612 345 678",
-        "912 345 678",
+        "612 34 56 78",
+        "+49 151 23456789 12/28",
+        "+33 6 12 34 56 78 24h/24",
         "(11) 91234-5678",
         "8 (916) 123-45-67",
         "8-916-123-45-67",
@@ -91,10 +95,68 @@ def test_a_phone_number(text: str) -> None:
         "https://shop/item/415-867-5309",
         "415-867-5309-1",
         "x=13800138000",
+        "Le budget est de 650 000 000 euros.",
+        "The town spent 712 345 678 euros on bridges.",
+        "Le marché du téléphone pèse 650 000 000 euros",
+        "Telefónica: 650 000 000",
+        "Total 65 927 230 289 CFA",
+        "the hall has 912 345 678 seats",
+        "Order id 15012345678 was shipped.",
+        "+1 415 867 530 912",
     ],
 )
 def test_no_phone_number(text: str) -> None:
     assert Kind.PHONE not in kinds(text)
+
+
+PHONE_WORDS = (
+    "call me:",
+    "phone_number =",
+    "Tel.",
+    "téléphone :",
+    "appelez-moi au",
+    "Handynummer",
+    "cellulare",
+    "llámame al",
+    "mi móvil es el",
+    "o meu telemóvel é",
+    "ligue para",
+    "мой телефон",
+    "电话",
+    "携帯は",
+    "휴대폰",
+    "هاتفي",
+)
+
+
+@pytest.mark.parametrize("word", PHONE_WORDS)
+@pytest.mark.parametrize("number", ["612 345 678", "912 345 678", "13800138000"])
+def test_what_may_be_an_amount_or_an_order_is_a_phone_number_if_named(
+    word: str, number: str
+) -> None:
+    assert Kind.PHONE in kinds(f"{word} {number}")
+    assert Kind.PHONE in kinds(f"{number} ({word})")
+    assert Kind.PHONE not in kinds(f"total {number}")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "git clone git@github.com:psf/requests.git",
+        "y = X@W.transpose()",
+        "Z = A@B.sum(axis=0)",
+        "weights@layer.values.reshape(3)",
+    ],
+)
+def test_code_is_no_address(text: str) -> None:
+    assert kinds(text) == []
+
+
+@pytest.mark.parametrize(
+    "text", ["jane@acme.io(work)", "jane@acme.com\uff08office\uff09", "jane@acme.io:secret"]
+)
+def test_what_stands_behind_an_address_does_not_hide_it(text: str) -> None:
+    assert kinds(text) == [Kind.EMAIL]
 
 
 def test_what_cannot_be_read_as_a_phone_number_is_none() -> None:

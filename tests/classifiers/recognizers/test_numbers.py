@@ -18,12 +18,13 @@ IDS = {
     "Brazil": "390.533.447-05",
     "Brazil, named": "CPF 39053344705",
     "Portugal, card": "00000000 0 ZZ4",
+    "Portugal, card, named": "cartão de cidadão 071626390042",
     "Portugal, named": "NIF: 501964843",
     "South Korea": "971013-1019901",
     "China": "身份证360426199101010071号",
     "Russia, named": "ИНН 500100732259",
     "United Kingdom, named": "NHS number 943 476 5870",
-    "India": "2341 2341 2346",
+    "India, named": "Aadhaar: 2341 2341 2346",
     "Switzerland": "756.9217.0769.85",
     "Belgium": "85.07.30-033.28",
     "Finland": "131052-308T",
@@ -58,7 +59,19 @@ def test_a_social_security_number_nobody_has_is_none(number: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "number", ["36574261809", "39053344705", "501964843", "943 476 5870", "111222333"]
+    "number",
+    [
+        "36574261809",
+        "39053344705",
+        "501964843",
+        "943 476 5870",
+        "111222333",
+        "071626390042",
+        "202609091022",
+        "20260909 1022",
+        "2341 2341 2346",
+        "2023 2024 2025",
+    ],
 )
 def test_a_row_of_digits_needs_its_name(number: str) -> None:
     assert Kind.NATIONAL_ID not in kinds(f"order {number} has shipped")
@@ -92,16 +105,117 @@ def test_a_card_is_found(number: str) -> None:
         "1234567812345670",
         "411111111111",
         "41111111111111111111",
+        "4259073662585",
+        "0.4111111111111111",
+        "4111111111111111.5",
+        "TXN4111111111111111",
+        "17_4111111111111111_n",
+        "4111 1111 1111 1111 2345",
+        "2345 4111 1111 1111 1111",
+        "4111, 1111, 1111, 1111",
+        "| 4111 | 1111 | 1111 | 1111 |",
+        "[4, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1]",
+        "4 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 7",
+        "41 11 11 11 11 11 11 11",
     ],
 )
 def test_no_card(number: str) -> None:
     assert Kind.CARD not in kinds(f"pay with {number}.")
 
 
+@pytest.mark.parametrize("card", ["4111111111111111", "4111 1111 1111 1111"])
+@pytest.mark.parametrize(
+    "form",
+    ["{} 12/28", "{} 12/28 123", "{} 1228", "{} 1228 123", "{}-123", "+{}", "{}_visa", "7 {}"],
+)
+def test_a_card_is_found_whatever_stands_beside_it(card: str, form: str) -> None:
+    assert Kind.CARD in kinds(f"ref {form.format(card)} ok")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "4111 1111 1111 1111.12",
+        "0151 2345678 4111 1111 1111 1111",
+        "4111 1111 1111 1111 5555 5555 5555 4444",
+        "4111 11111 1111-111",
+    ],
+)
+def test_a_card_is_found_among_other_groups(text: str) -> None:
+    assert Kind.CARD in kinds(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "4111.1111.1111.1111",
+        "4111/1111/1111/1111",
+        "4111_1111_1111_1111",
+        "4111\u00b71111\u00b71111\u00b71111",
+        "`4111` `1111` `1111` `1111`",
+        "**4111** **1111** **1111** **1111**",
+        "4 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1",
+        "4-1-1-1-1-1-1-1-1-1-1-1-1-1-1-1",
+        "3782.822463.10005",
+        "".join(f"{digit}\ufe0f\u20e3" for digit in "4111111111111111"),
+    ],
+)
+def test_a_card_is_found_with_other_signs_between_its_digits(text: str) -> None:
+    assert Kind.CARD in kinds(f"ref {text} ok")
+
+
+LISTED = (
+    "4111,1111,1111,1111",
+    "| 4111 | 1111 | 1111 | 1111 |",
+    '["4111","1111","1111","1111"]',
+    "4111\t1111\t1111\t1111",
+    "41 11 11 11 11 11 11 11",
+    "[4, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1]",
+)
+
+
+@pytest.mark.parametrize("numbers", LISTED)
+def test_a_list_of_numbers_is_a_card_beside_a_word_that_says_so(numbers: str) -> None:
+    assert Kind.CARD in kinds(f"my card: {numbers}")
+    assert Kind.CARD in kinds(f"{numbers} is my card")
+    assert Kind.CARD not in kinds(f"cardiology: {numbers}")
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        "credit card",
+        "card_number",
+        "cardNo",
+        "Visa",
+        "Kreditkarte",
+        "Kartennummer",
+        "carte bancaire",
+        "carta di credito",
+        "tarjeta",
+        "cartão",
+        "карта",
+        "卡号",
+        "カード番号",
+        "카드번호",
+        "بطاقتي",
+    ],
+)
+def test_a_card_is_named_in_every_language(word: str) -> None:
+    assert Kind.CARD in kinds(f"{word} {LISTED[0]}")
+
+
+def test_a_card_may_be_glued_to_its_name() -> None:
+    assert Kind.CARD in kinds("visa4111111111111111")
+    assert Kind.CARD in kinds("card_4111111111111111")
+
+
 @pytest.mark.parametrize(
     "number",
     [
         "DE89370400440532013000",
+        "DE89-3704-0044-0532-0130-00",
+        "DE89.3704.0044.0532.0130.00",
         "GB82 WEST 1234 5698 7654 32",
         "FR14 2004 1010 0505 0001 3M02 606",
         "NL91 ABNA 0417 1643 00",
