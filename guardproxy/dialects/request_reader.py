@@ -201,7 +201,7 @@ class RequestReader:
             kind = MediaKind.FILE
         self.media.append(MediaPart(role, kind, path, size_of(part)))
         structure = fields.PART_STRUCTURE
-        said = text_of(_without_payload(part), structure=structure, without_media=True)
+        said = text_of(without_payload(part), structure=structure, without_media=True)
         self.say(role, said, path + BESIDE)
 
     @staticmethod
@@ -236,12 +236,12 @@ class RequestReader:
             self.say(role, unfolded(value), path)
 
 
-def _without_payload(value: JsonValue) -> JsonValue:
+def without_payload(value: JsonValue) -> JsonValue:
     """The part without the strings that are the medium itself or its address."""
     if not isinstance(value, dict):
         return value
     return {
-        key: _without_payload(member)
+        key: without_payload(member)
         for key, member in value.items()
         if not (key in fields.MEDIA_PAYLOAD and isinstance(member, str) and is_payload(member))
     }
