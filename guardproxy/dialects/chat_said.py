@@ -19,6 +19,7 @@ from guardproxy.dialects.leaves import (
     everything_in,
     is_payload,
     left_over,
+    numbers_in,
     says_nothing,
     text_leaves,
     text_of,
@@ -52,6 +53,10 @@ class Said:
     def say(self, channel: str, text: str) -> None:
         if text:
             self.pieces.append(Piece(channel, text))
+
+    def say_numbers(self, channel: str, value: JsonValue) -> None:
+        """Numbers that may be somebody's, where a tool is called or has answered."""
+        self.say(f"{channel}.numbers", numbers_in(value))
 
     def say_rest(self, place: str, rest: JsonValue) -> None:
         if says_nothing(rest, self.structure):
@@ -99,6 +104,7 @@ def read_spoken(spoken: Mapping[str, JsonValue], path: str, said: Said) -> None:
             _read_call(call, position, path, said)
     elif calls is not None:
         said.say(f"{path}.tool_calls", everything_in(calls))
+        said.say_numbers(f"{path}.tool_calls", calls)
     if (call := spoken.get("function_call")) is not None:
         read_function(call, f"{path}.function_call", said)
     if (audio := spoken.get("audio")) is not None:
@@ -183,6 +189,7 @@ def read_function(value: JsonValue, channel: str, said: Said) -> None:
         member = value.get(name)
         text = member if isinstance(member, str) else everything_in(member)
         said.say(f"{channel}.{name}", text)
+        said.say_numbers(f"{channel}.{name}", member)
     said.say_rest(channel, left_over(value, {"name", "arguments", "input"}))
 
 

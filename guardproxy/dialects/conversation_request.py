@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from guardproxy.content import MediaKind, MediaPart, Role
 from guardproxy.dialects import chat_fields
 from guardproxy.dialects.base import Asked
-from guardproxy.dialects.leaves import left_over, refers_to_media, text_of
+from guardproxy.dialects.leaves import left_over, numbers_in, refers_to_media, text_of
 from guardproxy.dialects.request_reader import RequestReader, size_of
 from guardproxy.dialects.request_values import object_of, refuse_unread, role_of, switch_of
 from guardproxy.errors import RequestError
@@ -76,6 +76,7 @@ class _ConversationReader(RequestReader):
         self.content(entry.get("content"), role, f"{path}.content")
         self.called({key: entry[key] for key in sorted(_CALLED & entry.keys())}, role, path)
         self.encoded(entry.get("result"), role, f"{path}.result")
+        self.say(role, numbers_in(entry.get("info")), f"{path}.info")
         rest = left_over(entry, {"content", "result", *_CALLED})
         self.rest(rest, role, path, structure=_ENTRY_STRUCTURE)
         if refers_to_media(rest):

@@ -37,6 +37,8 @@ _STRUCTURE = re.compile(
     r"|next_agent_id|created_at|completed_at|confirmation_status"
 )
 _CALLED = frozenset({"name", "arguments"})
+_GIVEN = ("info", "result")
+"""What a tool returned."""
 _FAILED_CODE = 502
 
 
@@ -169,4 +171,6 @@ def _read_entry(entry: dict[str, JsonValue], place: str, said: Said) -> None:
     read_text(entry.get("content"), f"{place}.content", said)
     if called := {key: entry[key] for key in sorted(_CALLED & entry.keys())}:
         read_function(called, place, said)
+    for field in _GIVEN:
+        said.say_numbers(f"{place}.{field}", entry.get(field))
     said.say_rest(place, left_over(entry, {"content", *_CALLED}))

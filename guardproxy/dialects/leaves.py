@@ -34,6 +34,12 @@ _KINDS = {"image": MediaKind.IMAGE, "audio": MediaKind.AUDIO}
 # Vector drawings carry text that an image policy does not speak about.
 _TEXT_BEARING = "image/svg"
 _MOST_FOLDS = 4
+_TELLING = 1_000_000
+"""Seven digits: no phone number, card or account has fewer, and most counts have."""
+_EXACT = 1e21
+"""Below it, JavaScript and others write a whole number in full."""
+SCHEMA_VALUES = frozenset({"default", "enum", "const", "example", "examples"})
+"""Keys of a schema below which its author names values; other numbers there are bounds."""
 # A code for a letter, and an escape that was escaped once more. The rest normalisation undoes.
 _HIDING = ("\\u", "\\\\")
 JSON_BEGINNINGS = ("{", "[", '"')
@@ -156,6 +162,21 @@ def everything_in(value: JsonValue) -> str:
     return "\n".join(text for _, text in string_leaves(value, keys=True) if text)
 
 
+def numbers_in(value: JsonValue, below: Collection[str] = ()) -> str:
+    """The numbers of a subtree that may be somebody's, as JSON with their names; or nothing.
+
+    For arguments, results and schemas: a card or phone number is as good there without quotes.
+    As JSON, and without what surrounds them, as the judge knows them from arguments in a string:
+    times and sizes on lines of their own look like phone numbers.
+
+    Args:
+        value: what `read` gave.
+        below: if given, only what stands below one of these keys counts.
+    """
+    found = _telling(value, below, here=not below)
+    return "" if found is None else json.dumps(found, ensure_ascii=False)
+
+
 def unfolded(text: str) -> str:
     """What JSON inside a string says, and JSON inside that; empty if it hides nothing.
 
@@ -208,6 +229,25 @@ def _inside(text: str) -> list[str]:
     except (ValueError, RecursionError):
         return []
     return [line for _, line in string_leaves(value, keys=True) if line]
+
+
+def _telling(value: JsonValue, below: Collection[str], *, here: bool) -> JsonValue:
+    """What is left of a value if all but its long numbers is taken away; None if nothing."""
+    if isinstance(value, dict):
+        members: dict[str, JsonValue] = {
+            key: left
+            for key, member in value.items()
+            if (left := _telling(member, below, here=here or key in below)) is not None
+        }
+        return members or None
+    if isinstance(value, list):
+        items = [_telling(item, below, here=here) for item in value]
+        return [item for item in items if item is not None] or None
+    if not here or not isinstance(value, int | float) or abs(value) < _TELLING:
+        return None
+    # A sign hides a number from whoever looks for one, and so does an exponent.
+    whole = isinstance(value, float) and value.is_integer() and abs(value) < _EXACT
+    return abs(int(value) if whole else value)
 
 
 def _keys(value: JsonValue) -> Iterable[str]:

@@ -59,7 +59,10 @@ def read_block(block: JsonValue, index: int, said: ShapedSaid) -> None:
     _read_text(block.get("name"), f"{place}.name", said)
     _read_text(block.get("partial_json"), f"{place}.input", said)
     said.say_all(f"{place}.input", block.get("input"))
-    sealed = _SEALED_BLOCK if block.get("type") == "redacted_thinking" else None
+    kind = block.get("type")
+    if isinstance(kind, str) and kind.endswith("tool_result"):
+        said.say_numbers(f"{place}.content", block.get("content"))
+    sealed = _SEALED_BLOCK if kind == "redacted_thinking" else None
     said.say_rest(place, left_over(block, _BLOCK_APART), sealed)
 
 

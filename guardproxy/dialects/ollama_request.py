@@ -13,7 +13,14 @@ from collections.abc import Collection, Mapping
 from guardproxy.content import MediaKind, MediaPart, Role
 from guardproxy.dialects import chat_fields
 from guardproxy.dialects.base import Asked
-from guardproxy.dialects.leaves import everything_in, is_payload, left_over, text_of, unfolded
+from guardproxy.dialects.leaves import (
+    everything_in,
+    is_payload,
+    left_over,
+    numbers_in,
+    text_of,
+    unfolded,
+)
 from guardproxy.dialects.request_reader import RequestReader
 from guardproxy.dialects.request_values import object_of, refuse_unread, role_of, switch_of
 from guardproxy.errors import RequestError
@@ -147,6 +154,7 @@ class _OllamaReader(RequestReader):
         function = call.get("function")
         if isinstance(function, dict):
             _check_case(function, _FUNCTION, f"{path}.function")
+            self.say(role, numbers_in(function.get("arguments")), f"{path}.function")
         self.say(role, everything_in(function), f"{path}.function")
         # Arguments are an object here; a string in it may be JSON again.
         inside = [unfolded(text) for _, text in string_leaves(function, keys=False)]

@@ -9,10 +9,12 @@ from guardproxy.content import MediaKind, MediaPart, Role, TextPart
 from guardproxy.dialects import chat_fields as fields
 from guardproxy.dialects.base import Asked
 from guardproxy.dialects.leaves import (
+    SCHEMA_VALUES,
     embedded_media,
     everything_in,
     is_payload,
     left_over,
+    numbers_in,
     refers_to_media,
     says_nothing,
     text_of,
@@ -21,7 +23,7 @@ from guardproxy.dialects.leaves import (
 from guardproxy.dialects.media_clues import clued_media
 from guardproxy.errors import RequestError
 from guardproxy.policy.config import Limits
-from guardproxy.policy.scope import BESIDE, SEAM_CHARACTERS
+from guardproxy.policy.scope import BESIDE, SEAM_CHARACTERS, TOOLS
 from guardproxy.strict_json import JsonValue, string_leaves
 
 # Drawings made of text, which a policy for images does not speak about.
@@ -100,6 +102,8 @@ class RequestReader:
         self.say(role, everything_in(value), path)
         inside = (unfolded(text) for _, text in string_leaves(value, keys=False))
         self.say(role, "\n".join(filter(None, inside)), path)
+        below = SCHEMA_VALUES if role is Role.DEFINITION else ()
+        self.say(role, numbers_in(value, below), path)
 
     def unread(self, value: JsonValue, role: Role, path: str) -> None:
         """Something whose content is elsewhere or coded: for the policy to decide, as a file."""
@@ -126,6 +130,7 @@ class RequestReader:
             self.rest(schema, Role.DEFINITION, path, structure=structure)
         else:
             self.say(Role.DEFINITION, everything_in(schema), path)
+            self.say(Role.DEFINITION, numbers_in(schema, SCHEMA_VALUES), path)
 
     def prediction(self, prediction: JsonValue, path: str) -> None:
         """What the caller expects the answer to say."""
@@ -182,6 +187,8 @@ class RequestReader:
         # Unknown: judged as text, and whatever looks like a medium is for the policy to decide.
         structure = fields.PART_STRUCTURE
         self.say(role, text_of(part, structure=structure, without_media=True), path + BESIDE)
+        if role in TOOLS:
+            self.say(role, numbers_in(part), path + BESIDE)
         if refers_to_media(part) or any(clued_media(part)):
             self.media.append(MediaPart(role, MediaKind.FILE, path, size_of(part)))
 
@@ -194,7 +201,7 @@ class RequestReader:
             kind = MediaKind.FILE
         self.media.append(MediaPart(role, kind, path, size_of(part)))
         structure = fields.PART_STRUCTURE
-        said = text_of(_without_payload(part), structure=structure, without_media=True)
+        said = text_of(without_payload(part), structure=structure, without_media=True)
         self.say(role, said, path + BESIDE)
 
     @staticmethod
@@ -214,24 +221,27 @@ class RequestReader:
         """Name and arguments, as they stand and as whoever decodes them reads them."""
         if called is None:
             return
-        members = called.values() if isinstance(called, dict) else ()
+        members = called.values() if isinstance(called, dict) else (called,)
         inside = [unfolded(member) for member in members if isinstance(member, str)]
         self.say(role, everything_in(called), path)
         self.say(role, "\n".join(filter(None, inside)), path)
+        for member in members:
+            self.say(role, numbers_in(member), path)
 
     def encoded(self, value: JsonValue, role: Role, path: str) -> None:
-        """A text that may be JSON: as it stands, and as whoever decodes it reads it."""
+        """What a tool returned, JSON perhaps: as it stands, and as whoever decodes it reads it."""
         self.rest(value, role, path)
+        self.say(role, numbers_in(value), path)
         if isinstance(value, str):
             self.say(role, unfolded(value), path)
 
 
-def _without_payload(value: JsonValue) -> JsonValue:
+def without_payload(value: JsonValue) -> JsonValue:
     """The part without the strings that are the medium itself or its address."""
     if not isinstance(value, dict):
         return value
     return {
-        key: _without_payload(member)
+        key: without_payload(member)
         for key, member in value.items()
         if not (key in fields.MEDIA_PAYLOAD and isinstance(member, str) and is_payload(member))
     }

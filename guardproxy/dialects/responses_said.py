@@ -28,6 +28,8 @@ SHAPE = Shape(
 _RESPONSE_APART = frozenset({"output", "instructions", "tools"})
 _ITEM_TEXT = ("name", "arguments", "input", "code", "output", "action", "operation")
 _PART_TEXT = ("text", "refusal", "transcript")
+_ITEM_GIVEN = ("outputs", "results")
+"""What a tool returned, beside `output`."""
 SPOKEN = re.compile(r"output\[-?\d+\]\.content\[-?\d+\]\.text")
 """Channels of what clients show as the answer."""
 
@@ -71,6 +73,8 @@ def read_item(item: JsonValue, place: str, said: ShapedSaid) -> None:
     apart: set[str] = set(_ITEM_TEXT)
     for field in _ITEM_TEXT:
         say_text(item.get(field), f"{place}.{field}", said)
+    for field in _ITEM_GIVEN:
+        said.say_numbers(f"{place}.{field}", item.get(field))
     for field in ("content", "summary"):
         if isinstance(parts := item.get(field), list):
             apart.add(field)

@@ -142,3 +142,4 @@ class ShapedSaid(Said):
         self.say(channel, everything_in(value))
         inside = (unfolded(text) for _, text in string_leaves(value, keys=False))
         self.say(f"{channel}.unfolded", "\n".join(filter(None, inside)))
+        self.say_numbers(channel, value)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from guardproxy.content import MediaKind, MediaPart, Role
+from guardproxy.dialects.leaves import numbers_in
 from guardproxy.dialects.request_reader import RequestReader, size_of
 from guardproxy.dialects.shape import Shape, contents
 from guardproxy.errors import RequestError
+from guardproxy.policy.scope import TOOLS
 from guardproxy.strict_json import JsonValue
 
 
@@ -23,6 +25,8 @@ class ShapedReader(RequestReader):
         """All of a value but what its shape lets pass; `kind` is that of its media."""
         found = contents(value, shape, addresses=True)
         self.say(role, found.text, path)
+        if role in TOOLS:
+            self.say(role, numbers_in(value), path)
         for embedded, size in found.media:
             # What is not the medium it stands for is judged by the strictest rule, a file's.
             same = kind if embedded in (None, kind) else MediaKind.FILE

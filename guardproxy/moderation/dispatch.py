@@ -9,7 +9,8 @@
 | `/v1/moderations` | `model` is one of Assisters' | Assisters |
 | `/v1/moderations` | any other, or no model | OpenAI, which is Meridian's too |
 
-A body that cannot be read has no model: its error is in the words of the path's first vendor.
+A body that cannot be read has no model: its error is in the words of the path's first vendor, on
+`/v1/moderate` in those of both.
 """
 
 from __future__ import annotations
@@ -32,10 +33,20 @@ MISTRAL = Shape("mistral", mistral.read_texts, mistral.error)
 MISTRAL_CHAT = Shape("mistral", mistral.read_conversations, mistral.error)
 MODERATION_API = Shape("moderationapi.com", moderation_api.read, moderation_api.error)
 
+
+def _in_both_words(problem: Problem, answer_id: str) -> tuple[int, dict[str, object]]:
+    """An error as the clients of both vendors of `/v1/moderate` read it: their keys differ."""
+    status, body = assisters.error(problem, answer_id)
+    return status, moderation_api.error(problem, answer_id)[1] | body
+
+
+EITHER = Shape("assisters", assisters.read, _in_both_words)
+"""Of `/v1/moderate`, until the body has told whose call it is."""
+
 PATHS: Mapping[str, Shape] = {
     "/v1/moderations": OPENAI,
     "/v1/chat/moderations": MISTRAL_CHAT,
-    "/v1/moderate": ASSISTERS,
+    "/v1/moderate": EITHER,
 }
 """Every path we answer, with the vendor that speaks when nothing tells which one is meant."""
 
@@ -58,8 +69,8 @@ def shape_of(path: str, body: Body) -> Shape:
         path: one of `PATHS`.
         body: as read.
     """
-    if path == "/v1/moderate" and "content" in body and "input" not in body:
-        return MODERATION_API
+    if path == "/v1/moderate":
+        return MODERATION_API if "content" in body and "input" not in body else ASSISTERS
     if path == "/v1/moderations":
         return _by_model(body.get("model"))
     return PATHS[path]

@@ -39,6 +39,7 @@ from guardproxy.moderation.question import (
 )
 from guardproxy.policy.config import Limits
 from guardproxy.policy.decide import Guardrail
+from guardproxy.verdict import Scores
 
 _T = TypeVar("_T")
 
@@ -186,11 +187,15 @@ class _Endpoint:
 
     async def _judge(self, question: Question) -> tuple[list[Judged], int]:
         most = self.classifier.context_characters
-        passages = [Passage(item.text, _end(item.context, most)) for item in question.passages]
-        judged: list[Judged] = []
-        for start in range(0, len(passages), JUDGED_AT_ONCE):
-            scores = await self.classifier.classify(passages[start : start + JUDGED_AT_ONCE])
-            judged += [judge(self.guardrails, item) for item in scores]
+        asked = [*enumerate(question.passages), *question.joined]
+        readings: list[list[Scores]] = [[] for _ in question.passages]
+        for start in range(0, len(asked), JUDGED_AT_ONCE):
+            group = asked[start : start + JUDGED_AT_ONCE]
+            passages = [Passage(item.text, _end(item.context, most)) for _, item in group]
+            scores = await self.classifier.classify(passages)
+            for (index, _), item in zip(group, scores, strict=True):
+                readings[index].append(item)
+        judged = [judge(self.guardrails, *each) for each in readings]
         if not question.counts_tokens:
             return judged, 0
         # In a thread: megabytes of text keep a tokenizer busy for seconds.

@@ -125,17 +125,17 @@ def default_guardrails(defaults: Mapping[str, float]) -> tuple[Guardrail, ...]:
     return resolve((both,), defaults)
 
 
-def judge(guardrails: Sequence[Guardrail], scores: Scores) -> Judged:
-    """Scores of one input, decided.
+def judge(guardrails: Sequence[Guardrail], *readings: Scores) -> Judged:
+    """Scores of one input, decided; of several readings the highest.
 
     Args:
         guardrails: from `default_guardrails`.
-        scores: by v2 category.
+        readings: by v2 category.
 
     Raises:
         ClassifierError: a score is missing or is no probability.
     """
-    v1, v2 = decide(guardrails, [("", scores)])
+    v1, v2 = decide(guardrails, [("", scores) for scores in readings])
     return Judged(v1.decisions, v2.decisions)
 
 

@@ -27,6 +27,7 @@ from guardproxy.moderation.question import (
     Problem,
     Question,
 )
+from guardproxy.policy.scope import around_cuts
 
 PREFIX = "mistral-moderation-"
 
@@ -99,7 +100,12 @@ def read_conversations(body: Body) -> Question:
         raise InvalidBodyError([InvalidPlace(("input",), message, "too_long")])
     passages = tuple(_passage(index, turns) for index, turns in enumerate(request.input))
     unjudged = sum(turns[-1].unreadable for turns in request.input)
-    return _question(request.model, passages, unjudged)
+    joined = tuple(
+        (index, Passage(part.text))
+        for index, turns in enumerate(request.input)
+        for part in around_cuts(turns[-1].parts)
+    )
+    return _question(request.model, passages, unjudged, joined)
 
 
 def _validate(model: type[_Request], body: Body, *, single: bool) -> _Request:
@@ -133,7 +139,7 @@ def _message(place: Mapping[str, object]) -> str:
 def _passage(index: int, turns: Sequence[Message]) -> Passage:
     *before, last = turns
     text = last.text
-    if not text and last.unreadable:
+    if last.unreadable and not last.is_spoken:
         message = "The last message holds nothing that a text classifier can read"
         raise InvalidBodyError([InvalidPlace(("input", index), message, "unreadable")])
     if last.tool_calls:
@@ -144,7 +150,12 @@ def _passage(index: int, turns: Sequence[Message]) -> Passage:
     return Passage(text, "".join(turn(each.role, each.text) for each in said))
 
 
-def _question(model: str, passages: tuple[Passage, ...], unjudged: int = 0) -> Question:
+def _question(
+    model: str,
+    passages: tuple[Passage, ...],
+    unjudged: int = 0,
+    joined: tuple[tuple[int, Passage], ...] = (),
+) -> Question:
     if model not in VINTAGES:
         known = ", ".join(VINTAGES)
         raise RequestError(f"Invalid model; known are {known}", code="invalid_model", param="model")
@@ -153,6 +164,7 @@ def _question(model: str, passages: tuple[Passage, ...], unjudged: int = 0) -> Q
         answer=partial(_answer, model),
         counts_tokens=True,
         unjudged=unjudged,
+        joined=joined,
         deprecated=DEPRECATED if VINTAGES[model] == 1 else None,
     )
 

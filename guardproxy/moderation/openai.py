@@ -9,11 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
+from typing import TypeAlias
 
-from guardproxy.content import Passage
+from guardproxy.content import MediaKind, Passage, Role, TextPart
+from guardproxy.dialects.leaves import embedded_media, is_address
 from guardproxy.errors import RequestError
 from guardproxy.moderation.mapping import OPENAI_OMNI, OPENAI_TEXT, Judged, VendorKey, read_as
 from guardproxy.moderation.question import Body, Problem, Question
+from guardproxy.policy.scope import around_cuts
 from guardproxy.strict_json import is_plain_key
 
 DEFAULT_MODEL = "omni-moderation-latest"
@@ -47,23 +50,27 @@ def read(body: Body) -> Question:
     if asked not in ANSWERS_AS:
         known = ", ".join(ANSWERS_AS)
         raise _invalid("model_not_found", f"There is no such model; known are {known}.", "model")
-    texts, images = _inputs(body)
+    texts, images, joined = _inputs(body)
     if images and asked.startswith("text-"):
         raise _invalid("invalid_value", f"{asked} reads text only, not images.", "input")
     return Question(
         passages=tuple(Passage(text) for text in texts),
         answer=partial(_answer, ANSWERS_AS[asked]),
         unjudged=images,
+        joined=joined,
     )
 
 
-def _inputs(body: Body) -> tuple[list[str], int]:
-    """The texts of a request, and how many images stand beside them."""
+_Read: TypeAlias = tuple[list[str], int, tuple[tuple[int, Passage], ...]]
+
+
+def _inputs(body: Body) -> _Read:
+    """The texts of a request, how many images stand beside them, and `Question.joined`."""
     if "input" not in body:
         raise _invalid("missing_required_parameter", "'input' is missing.", "input")
     value = body["input"]
     if isinstance(value, str):
-        return [value], 0
+        return [value], 0, ()
     if not isinstance(value, list) or not value:
         raise _invalid(
             "invalid_type",
@@ -75,30 +82,35 @@ def _inputs(body: Body) -> tuple[list[str], int]:
         raise _invalid("array_above_max_length", message, "input")
     if isinstance(value[0], dict):
         return _parts(value)
-    return [_text(item, f"input[{index}]") for index, item in enumerate(value)], 0
+    return [_text(item, f"input[{index}]") for index, item in enumerate(value)], 0, ()
 
 
-def _parts(parts: Sequence[object]) -> tuple[list[str], int]:
+def _parts(parts: Sequence[object]) -> _Read:
     texts = [
-        text
+        TextPart(Role.USER, text, f"messages[0].content[{index}]")
         for index, part in enumerate(parts)
         if (text := _part(part, f"input[{index}]")) is not None
     ]
-    if not texts:
+    images = len(parts) - len(texts)
+    whole = "\n".join(part.text for part in texts)
+    if images and not whole.strip():
         raise _invalid(
             "image_not_supported",
-            "This classifier reads text only and there is no text part: nothing would be judged.",
+            "This classifier reads text only and there is no text: nothing would be judged.",
             "input",
         )
-    return ["\n".join(texts)], len(parts) - len(texts)
+    return [whole], images, tuple((0, Passage(part.text)) for part in around_cuts(texts))
 
 
 def _part(part: object, path: str) -> str | None:
     """The text of a part; None for an image, which is never fetched."""
+    # No other keys: they would hold what nobody reads.
     match part:
-        case {"type": "text", "text": text}:
+        case {"type": "text", "text": text, **beside} if not beside:
             return _text(text, f"{path}.text")
-        case {"type": "image_url", "image_url": {"url": str()}}:
+        case {"type": "image_url", "image_url": {"url": str(url), **rest}, **beside} if not (
+            rest or beside
+        ) and _is_image(url):
             return None
         case _:
             raise _invalid(
@@ -107,6 +119,11 @@ def _part(part: object, path: str) -> str | None:
                 '{"type": "image_url", "image_url": {"url": …}}.',
                 path,
             )
+
+
+def _is_image(url: str) -> bool:
+    """An address, or an image in a `data:` URL; all else may be a text."""
+    return is_address(url) or [kind for kind, _ in embedded_media(url)] == [MediaKind.IMAGE]
 
 
 def _text(value: object, path: str) -> str:

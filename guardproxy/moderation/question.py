@@ -59,7 +59,9 @@ class Deprecation(NamedTuple):
 class Question:
     """What is to be judged, and how the answer is put.
 
-    `passages` are one for each result. `unjudged` counts parts beside them that a text classifier
+    `passages` are one for each result. A text that came in parts is also read joined: `joined` has
+    such readings with the number of their result, whose scores are the highest of all its
+    readings. `unjudged` counts parts beside them that a text classifier
     cannot read (images, audio, files): the answer says nothing about those.
     """
 
@@ -68,6 +70,7 @@ class Question:
     counts_tokens: bool = False
     unjudged: int = 0
     deprecated: Deprecation | None = None
+    joined: tuple[tuple[int, Passage], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -122,6 +122,20 @@ def select(
     return Selection((*judged, *joined), tuple(exempt))
 
 
+def around_cuts(texts: Sequence[TextPart]) -> tuple[TextPart, ...]:
+    """What only shows when the parts of a message are joined, and pieces of code decoded.
+
+    As `select` joins them, for who reads all parts as one text already.
+
+    Args:
+        texts: of one message, with the paths of its parts (`messages[0].content[1]`).
+    """
+    contents = _contents(texts)
+    if len(contents) < 2:
+        return ()
+    return tuple(_new([*_joined_parts(contents), *_joined_codes(contents)], texts))
+
+
 def _scopes(contents: list[_Content], *, apart: bool) -> Iterator[list[_Content]]:
     """What is judged by the same entries, and so can be judged as one text."""
     if not apart:

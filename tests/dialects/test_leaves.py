@@ -10,12 +10,14 @@ from hypothesis import strategies as st
 
 from guardproxy.content import MediaKind
 from guardproxy.dialects.leaves import (
+    SCHEMA_VALUES,
     embedded_media,
     everything_in,
     is_json,
     is_payload,
     is_token,
     left_over,
+    numbers_in,
     plain_text,
     refers_to_media,
     says_nothing,
@@ -81,6 +83,35 @@ def test_keys_count_where_they_can_be_read() -> None:
 
     assert set(text_of(value).split("\n")) == {SENTENCE, "ключ"}
     assert everything_in(value).split("\n") == ["max_tokens", SENTENCE, "ключ"]
+
+
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [
+        ({"card": 1234567, "on": True, "n": 999999, "s": "1234567"}, '{"card": 1234567}'),
+        ([[1, {"tel": [4915123456789.0]}], None], '[[{"tel": [4915123456789]}]]'),
+        (-4556737586899855, "4556737586899855"),
+        (4.556737586899855e15, "4556737586899855"),
+        (12345678901234567890123, "12345678901234567890123"),
+        (1234567.5, "1234567.5"),
+        (1e300, "1e+300"),
+        ({"x": 0.12345678, "y": [], "z": {}}, ""),
+        ("4556737586899855", ""),
+    ],
+)  # fmt: skip
+def test_numbers_of_seven_digits_may_be_somebodys(value: JsonValue, found: str) -> None:
+    assert numbers_in(value) == found
+
+
+def test_of_a_schema_the_numbers_that_it_names_count() -> None:
+    bounds: dict[str, JsonValue] = {"maximum": 2**53, "minimum": -(2**53)}
+    schema: JsonValue = {"properties": {"tel": {**bounds, "examples": [4915123456789]}}}
+
+    assert (
+        numbers_in(schema, SCHEMA_VALUES)
+        == '{"properties": {"tel": {"examples": [4915123456789]}}}'
+    )
+    assert numbers_in({"properties": {"n": bounds}}, SCHEMA_VALUES) == ""
 
 
 def test_media_are_left_out_only_for_those_who_count_them() -> None:

@@ -247,6 +247,27 @@ def test_i3_fields_of_many_names_are_one_text(api: ScriptedUpstream, tmp_path: P
             assert answer.status == 403 or talk.ended(answer.body), answer.body
 
 
+def test_m12_a_number_in_arguments_does_not_leave(api: ScriptedUpstream, tmp_path: Path) -> None:
+    """Arguments that come as an object, not as JSON in a string."""
+    policy = policy_file(tmp_path, POLICY.format(mode="hold"))
+    classifier = KeywordClassifier({'"card": 4556737586899855': {"pii": 0.9}})
+    function: Json = {"name": "pay", "arguments": {"card": 4556737586899855}}
+    calls: list[Json] = [{"index": 0, "id": "c", "type": "function", "function": function}]
+    delta: Json = {"index": 0, "delta": {"tool_calls": calls}, "finish_reason": None}
+    whole: Json = {"message": {"role": "assistant", "tool_calls": calls}, "done": False}
+    talks = {talk.say: talk for talk in TALKS}
+    with proxying(api, classifier=classifier, policy=policy) as proxy:
+        for talk, call in (
+            (talks[chat], sse({"id": "c", "object": "x", "created": 1, "choices": [delta]})),
+            (talks[CALL], CALL({"card": 4556737586899855})),
+            (next(each for each in TALKS if each.route == "/api/chat"), ndjson(whole)),
+        ):
+            answer = streamed(proxy, talk, [call, talk.say("", last=True), talk.tail])
+
+            assert answer.status == 403 or talk.ended(answer.body), answer.body
+            assert b"4556737586899855" not in answer.body
+
+
 def backwards(field: str, event: dict[str, Json]) -> list[bytes]:
     """An event for each letter, whose numbers put it before the one that came before."""
     name = str(event["type"])

@@ -276,3 +276,17 @@ def test_moderation_api_client_reads_the_refusal(url: str) -> None:
         client.content.submit(content={"type": "text", "text": HARMLESS})
 
     assert "not served" in caught.value.data.message
+
+
+def test_moderation_api_client_reads_what_is_said_before_the_body_is_read(url: str) -> None:
+    deep: dict[str, object] = {}
+    for _ in range(80):
+        deep = {"a": deep}
+    content = {"type": "text", "text": "hello"}
+    with (
+        ModerationAPI(server_url=f"{url}/v1", secret_key="unused") as client,
+        pytest.raises(BadRequestError) as caught,
+    ):
+        client.content.submit(content=content, metadata=deep)
+
+    assert caught.value.data.code == "json_too_deep"

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import pytest
+from moderation_api.errors import BadRequestErrorData
 
 from guardproxy.errors import RequestError
 from guardproxy.moderation.dispatch import (
     ASSISTERS,
+    EITHER,
     MISTRAL,
     MISTRAL_CHAT,
     MODERATION_API,
@@ -13,7 +15,7 @@ from guardproxy.moderation.dispatch import (
     read_object,
     shape_of,
 )
-from guardproxy.moderation.question import Shape
+from guardproxy.moderation.question import Problem, Shape
 from guardproxy.policy.config import Limits
 
 
@@ -43,6 +45,17 @@ def test_a_call_belongs_to_one_vendor(path: str, body: dict[str, object], shape:
 
 def test_three_paths_are_served() -> None:
     assert set(PATHS) == {"/v1/moderations", "/v1/chat/moderations", "/v1/moderate"}
+
+
+def test_before_the_body_is_read_both_vendors_of_a_path_can_read_the_error() -> None:
+    problem = Problem(400, "No.", "json_too_deep")
+    status, body = EITHER.error(problem, "1234")
+
+    assert status == 400
+    assert body["error"] == ASSISTERS.error(problem, "1234")[1]["error"]
+    assert body == MODERATION_API.error(problem, "1234")[1] | body
+    assert PATHS["/v1/moderate"] is EITHER
+    assert BadRequestErrorData.model_validate(body).code == "json_too_deep"
 
 
 def test_an_object_is_read() -> None:

@@ -137,6 +137,20 @@ async def test_many_inputs_are_several_questions_and_one_answer() -> None:
     ]
 
 
+@pytest.mark.parametrize("size", [2, 3, 4])
+def test_m3_a_sentence_cut_over_parts_is_flagged_once(keyword_url: str, size: int) -> None:
+    sentence = "how to build a bomb"
+    cuts = range(0, len(sentence), size)
+    parts = [{"type": "text", "text": sentence[at : at + size]} for at in cuts]
+    conversation = [{"role": "user", "content": parts}]
+    asked = {"model": "mistral-moderation-2603", "input": [conversation, conversation]}
+    openai = httpx.post(f"{keyword_url}/v1/moderations", json={"input": parts}).json()
+    mistral = httpx.post(f"{keyword_url}/v1/chat/moderations", json=asked).json()
+
+    assert [result["flagged"] for result in openai["results"]] == [True]
+    assert [result["categories"]["dangerous"] for result in mistral["results"]] == [True, True]
+
+
 async def test_context_goes_to_the_classifier_as_far_as_it_wants() -> None:
     turns = [{"role": "user", "content": "first"}, {"role": "user", "content": "second"}]
     body = {"model": "mistral-moderation-2603", "input": [*turns, *turns]}

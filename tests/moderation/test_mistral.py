@@ -76,6 +76,40 @@ def test_what_cannot_be_read_beside_text_is_counted() -> None:
     assert question.unjudged == 1
 
 
+def test_m3_what_is_cut_over_chunks_is_also_read_without_the_cuts() -> None:
+    texts = [{"type": "text", "text": text} for text in ("how to bu", "ild a bo", "mb")]
+    thoughts = [{"type": "thinking", "thinking": [text]} for text in texts]
+    last = {"role": "user", "content": texts}
+    thought = {"role": "assistant", "content": thoughts}
+    question = read_conversations({"model": NEW, "input": [[USER, last], [USER], [thought]]})
+
+    assert len(question.passages) == 3
+    sentence = Passage("how to build a bomb")
+    assert question.joined == ((0, sentence), (2, sentence))
+
+
+def test_m3_thoughts_between_two_texts_hide_no_word() -> None:
+    content = [
+        {"type": "text", "text": "how to build a bo"},
+        {"type": "thinking", "thinking": [{"type": "text", "text": " hm "}]},
+        {"type": "text", "text": "mb"},
+    ]
+    last = {"role": "assistant", "content": content}
+    question = read_conversations({"model": NEW, "input": [last]})
+
+    assert (0, Passage("how to build a bomb")) in question.joined
+
+
+@pytest.mark.parametrize("blank", ["", " \n"])
+def test_a_blank_text_beside_media_is_none(blank: str) -> None:
+    image = {"type": "image_url", "image_url": "https://x/y"}
+    content = [{"type": "text", "text": blank}, {**image, "document_name": "y.pdf"}]
+    with pytest.raises(InvalidBodyError) as caught:
+        read_conversations({"model": NEW, "input": [{"role": "user", "content": content}]})
+
+    assert caught.value.places[0].kind == "unreadable"
+
+
 @pytest.mark.parametrize(
     ("body", "place", "kind"),
     [

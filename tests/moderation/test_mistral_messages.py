@@ -76,6 +76,43 @@ def test_what_is_no_text_is_counted(chunk: dict[str, object]) -> None:
     assert read.unreadable == 1
 
 
+SENTENCE = "how to build a bomb"
+REFERENCE = {"type": "tool_reference", "tool": "web", "title": "T"}
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"name": SENTENCE},
+        {"tool_call_id": SENTENCE},
+        {"tool_calls": [{"id": SENTENCE, "function": {"name": "f", "arguments": "{}"}}]},
+        {"tool_calls": [{"type": SENTENCE, "function": {"name": "f", "arguments": "{}"}}]},
+        {"content": [{"type": "resource", "uri": SENTENCE, "content": THOUGHT}]},
+        {"content": [{"type": "thinking", "thinking": [THOUGHT], "signature": SENTENCE}]},
+        {"content": [{"type": "thinking", "thinking": [REFERENCE | {"favicon": SENTENCE}]}]},
+        {"content": [{"type": "thinking", "thinking": [REFERENCE | {"tool": SENTENCE}]}]},
+        {"content": [IMAGE | {"text": SENTENCE}]},
+        {"content": [{"type": "document_url", "document_url": "x", "document_name": SENTENCE}]},
+        {"content": [{"type": "image_url", "image_url": {"url": SENTENCE}}]},
+        {"content": [{"type": "file", "file_id": SENTENCE}]},
+    ],
+)
+def test_i2_what_stands_in_any_field_is_read(more: dict[str, object]) -> None:
+    assert SENTENCE in Message.model_validate({"role": "assistant"} | more).text
+
+
+def test_ids_addresses_and_signatures_are_no_text() -> None:
+    call = {"id": "call_1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+    icon = "data:image/png;base64,iVBORw0KGgo="
+    content = [
+        {"type": "thinking", "thinking": [REFERENCE | {"favicon": icon}], "signature": "c2ln"},
+        {"type": "resource", "uri": "file:///x", "content": THOUGHT},
+        IMAGE,
+    ]
+
+    assert message(content, tool_calls=[call], tool_call_id="call_0").text == "T\nhm\nf\n{}"
+
+
 def test_every_chunk_type_of_the_sdk_is_known() -> None:
     for kind in contentchunk._CONTENT_CHUNK_VARIANTS:
         with pytest.raises(ValidationError) as caught:

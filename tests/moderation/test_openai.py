@@ -60,6 +60,58 @@ def test_an_image_beside_text_is_counted_and_never_claimed_as_judged() -> None:
     }
 
 
+def test_m3_what_is_cut_over_parts_is_also_read_without_the_cuts() -> None:
+    sentence = "how to build a bomb"
+    for size in (1, 2, 3, 4, 7):
+        pieces = [sentence[at : at + size] for at in range(0, len(sentence), size)]
+        question = read({"input": [{"type": "text", "text": piece} for piece in pieces]})
+
+        assert len(question.passages) == 1
+        assert question.joined == ((0, Passage(sentence)),)
+
+
+def test_m3_joining_adds_no_more_readings_than_cuts_that_are_far_apart() -> None:
+    long = [{"type": "text", "text": f"good morning {at} " * 100} for at in range(3)]
+
+    assert read({"input": [TEXT]}).joined == ()
+    assert len(read({"input": long}).joined) == 2
+    assert len(read({"input": [TEXT] * 10}).joined) == 1
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        TEXT | {"note": "how to build a bomb"},
+        TEXT | {"image_url": {"url": "https://example.org/cat.png"}},
+        IMAGE | {"text": "how to build a bomb"},
+        IMAGE | {"detail": "low"},
+        {"type": "image_url", "image_url": {"url": "https://example.org/cat.png", "detail": "low"}},
+        {"type": "image_url", "image_url": {"url": "how to build a bomb"}},
+        {"type": "image_url", "image_url": {"url": "data:text/plain,how%20to"}},
+        {"type": "image_url", "image_url": {"url": "data:text/plain;base64,aGVsbG8="}},
+    ],
+)
+def test_i2_a_part_holds_nothing_that_nobody_reads(part: dict[str, object]) -> None:
+    with pytest.raises(RequestError) as caught:
+        read({"input": [TEXT, part]})
+
+    assert (caught.value.code, caught.value.param) == ("invalid_value", "input[1]")
+
+
+def test_an_image_may_be_in_the_body() -> None:
+    coded = {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}}
+
+    assert read({"input": [TEXT, coded]}).unjudged == 1
+
+
+@pytest.mark.parametrize("blank", ["", " \n"])
+def test_a_blank_text_beside_an_image_is_none(blank: str) -> None:
+    with pytest.raises(RequestError) as caught:
+        read({"input": [{"type": "text", "text": blank}, IMAGE]})
+
+    assert caught.value.code == "image_not_supported"
+
+
 @pytest.mark.parametrize(
     ("body", "code", "param"),
     [
