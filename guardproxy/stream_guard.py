@@ -33,6 +33,8 @@ _OVERLAP = 250
 _MOST_CHANNELS = 512
 _LONGEST_VALUE = 128
 """Characters of a value that may be held back because it is not finished: a long URL is let go."""
+_LONGEST_HEADER = _STEP
+"""The same of a token that tells what it is only behind its header; no less of a text is kept."""
 
 _FRAME = frozenset({"sse", "raw", "$"})
 """Channels beside the answer: comments and event names, data that is no JSON, fields around it."""
@@ -46,6 +48,7 @@ _UNFINISHED = re.compile(
     rf"(?:{_BETWEEN}{{1,3}}[\dA-Z]{{1,12}})*{_BETWEEN}{{0,3}})"  # ... and its groups
     r"\Z"
 )
+_TOKEN = re.compile(r"(?<![A-Za-z0-9])eyJ[A-Za-z0-9_.-]*\Z")
 _DIGIT = re.compile(r"\d")
 _SEPARATOR = re.compile(f"[{_SEPARATORS}]")
 
@@ -136,6 +139,14 @@ class _Channel:
 
 def unfinished_value(text: str) -> int:
     """How many characters at the end of a text may be the beginning of a value."""
+    unfinished = _unfinished_run(text)
+    if unfinished == _LONGEST_VALUE:
+        token = _TOKEN.search(text, max(0, len(text) - _LONGEST_HEADER))
+        return max(unfinished, len(token.group()) if token else 0)
+    return unfinished
+
+
+def _unfinished_run(text: str) -> int:
     if _DIGIT.search(text, max(0, len(text) - _LONGEST_VALUE)):
         unfinished = _UNFINISHED.search(text, max(0, len(text) - _LONGEST_VALUE))
         return len(unfinished.group()) if unfinished else 0

@@ -19,6 +19,7 @@ from hypothesis.stateful import (
 from guardproxy.content import MediaKind, MediaPart, Role
 from guardproxy.errors import StreamError
 from guardproxy.stream_guard import (
+    _LONGEST_HEADER,
     _LONGEST_VALUE,
     _OVERLAP,
     _UNFINISHED,
@@ -221,6 +222,26 @@ def test_what_is_longer_than_any_value_is_let_go(character: str) -> None:
     left = run(StreamGuard(StreamMode.HOLD, hold_values=True), [character] * 1_000)
 
     assert left[-1] == 1_000 - _LONGEST_VALUE
+
+
+@pytest.mark.parametrize("before", ["It is ", "x" * 1_300 + " ", '{"token":"', "a" * 300 + "="])
+@pytest.mark.parametrize("step", [1, 7, 60])
+def test_the_header_of_a_token_is_held_until_its_claims_can_be_told(before: str, step: int) -> None:
+    token = "eyJ" + "Ab3dEf6h" * 55 + ".eyJ" + "Ab3dEf6h" * 3
+    text = before + token
+    pieces = [text[at : at + step] for at in range(0, len(text), step)]
+
+    left = run(StreamGuard(StreamMode.HOLD, hold_values=True), pieces)
+
+    assert left[-1] <= len(before)
+
+
+@pytest.mark.parametrize("text", ["eyJ" * 400, "eyJ" + "a" * 2_000])
+def test_what_has_no_claims_is_let_go(text: str) -> None:
+    pieces = [text[at : at + 5] for at in range(0, len(text), 5)]
+    left = run(StreamGuard(StreamMode.HOLD, hold_values=True), pieces)
+
+    assert left[-1] >= len(text) - _LONGEST_HEADER
 
 
 def test_a_full_stop_of_a_script_without_spaces_ends_a_value() -> None:
