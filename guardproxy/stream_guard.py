@@ -55,12 +55,17 @@ _SEPARATOR = re.compile(f"[{_SEPARATORS}]")
 
 @dataclass(frozen=True, slots=True)
 class HeldEvent:
-    """An event that waits: where each of its channels, and the media, stand after it."""
+    """An event that waits: where each of its channels, all text and the media stand after it.
+
+    With one that is `closing` a client takes its answer for whole.
+    """
 
     raw: bytes
     ends: tuple[tuple[str, int], ...]
+    said: int
     media_end: int
     finished: tuple[int, ...]
+    closing: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +195,7 @@ class StreamGuard:
         self._media: list[MediaPart] = []
         self._media_end = 0
         self._media_judged = 0
+        self._said = 0
         self._ended = False
         self._cleared = False
         self.held_bytes = 0
@@ -202,8 +208,11 @@ class StreamGuard:
         *,
         media: Sequence[MediaPart] = (),
         finished: tuple[int, ...] = (),
+        closing: bool = False,
     ) -> None:
         """Takes an event: its bytes, its (channel, text) pieces, its media, the choices it ends.
+
+        One that is `closing` leaves after the verdict on all before it, in every mode.
 
         Raises:
             StreamError: the stream has more channels than anybody needs.
@@ -213,13 +222,16 @@ class StreamGuard:
             channel = self._channels.setdefault(name, _Channel())
             channel.add(text)
             self.unjudged += len(text)
+            self._said += len(text)
             ends[name] = channel.end
         self._leave(ends, finished)
         if len(self._channels) > _MOST_CHANNELS:
             raise StreamError("the stream has too many channels")
         self._media.extend(media)
         self._media_end += len(media)
-        self._events.append(HeldEvent(raw, tuple(ends.items()), self._media_end, finished))
+        self._events.append(
+            HeldEvent(raw, tuple(ends.items()), self._said, self._media_end, finished, closing)
+        )
         self.held_bytes += len(raw)
 
     def _leave(self, speaking: Collection[str], finished: Iterable[int]) -> None:
@@ -278,10 +290,12 @@ class StreamGuard:
         return released
 
     def _may_leave(self, event: HeldEvent) -> bool:
-        if self._mode is StreamMode.LIVE:
-            return True
         if self._ended and self._all_judged():
             return True
+        if event.closing and self._partial:
+            return False
+        if self._mode is StreamMode.LIVE:
+            return not event.closing or self._is_judged(event)
         if self._mode is StreamMode.BUFFER or not self._cleared:
             # A beginning without text waits for the first judgement, so that a block can still
             # be a plain 403.
@@ -289,6 +303,14 @@ class StreamGuard:
         return self._media_judged >= event.media_end and all(
             self._channels[name].may_leave(end) for name, end in event.ends
         )
+
+    def _is_judged(self, event: HeldEvent) -> bool:
+        """Whether a judgement has covered all that was said up to an event.
+
+        A question covers all that was said when it was asked, so what is not judged came later.
+        """
+        judged = self._said - self.unjudged
+        return judged >= event.said and self._media_judged >= event.media_end
 
     def _all_judged(self) -> bool:
         return self._media_judged == self._media_end and all(

@@ -50,7 +50,7 @@ class AnyStream(RuleBasedStateMachine):
         self.shown = dict.fromkeys(CHANNELS, 0)
         self.completed = dict.fromkeys(CHANNELS, 0)
         self.media_said = self.media_shown = 0
-        self.waiting: list[tuple[bytes, dict[str, int], int]] = []
+        self.waiting: list[tuple[bytes, dict[str, int], int, dict[str, int]]] = []
         self.asked: Question | None = None
         self.characters_shown = 0
         self.questions = 0
@@ -59,13 +59,18 @@ class AnyStream(RuleBasedStateMachine):
     @precondition(lambda self: not self.ended)
     @rule(pieces=PIECES, pictures=st.integers(0, 1), finished=st.sampled_from([(), (), (0,), (1,)]))
     def hold(self, pieces: list[tuple[str, str]], pictures: int, finished: tuple[int, ...]) -> None:
+        closing = bool(finished)
         raw = b"event %d" % len(self.waiting)
         for name, text in pieces:
             self.said[name] += text
         self.media_said += pictures
         ends = {name: len(self.said[name]) for name, _ in pieces}
-        self.waiting.append((raw, ends, self.media_said))
-        self.guard.hold(raw, pieces, media=[PICTURE] * pictures, finished=finished)
+        # Whoever takes an answer for whole has heard nothing that was not judged.
+        before = {name: len(text) for name, text in self.said.items()} if closing else {}
+        self.waiting.append((raw, ends, self.media_said, before))
+        self.guard.hold(
+            raw, pieces, media=[PICTURE] * pictures, finished=finished, closing=closing
+        )
 
     @precondition(lambda self: self.asked is None)
     @rule()
@@ -103,8 +108,11 @@ class AnyStream(RuleBasedStateMachine):
     @rule()
     def release(self) -> None:
         for event in self.guard.release():
-            raw, ends, media = self.waiting.pop(0)
+            raw, ends, media, before = self.waiting.pop(0)
             assert event.raw == raw
+            judged = self.completed if self.partial else self.shown
+            assert all(judged[name] >= end for name, end in before.items())
+            assert self.media_shown >= media or not before
             if self.mode is not StreamMode.LIVE:
                 assert all(self.shown[name] >= end for name, end in ends.items())
                 assert self.media_shown >= media
@@ -364,6 +372,51 @@ def test_a_stream_with_too_many_channels_is_refused() -> None:
 
     with pytest.raises(StreamError, match="channels"):
         guard.hold(b"x", [(f"$.{number}", "x") for number in range(1_000)])
+
+
+def test_in_live_mode_the_end_waits_for_the_verdict_on_what_came_before() -> None:
+    guard = StreamGuard(StreamMode.LIVE)
+    guard.hold(b"x", [(CONTENT, "It is sunny.")])
+    first = guard.question()
+    assert first is not None
+    guard.hold(b"y", [(CONTENT, " Or not.")])
+    guard.hold(b"stop", [], closing=True)
+    guard.hold(b"usage", [])
+    guard.end()
+
+    assert [event.raw for event in guard.release()] == [b"x", b"y"]
+    guard.passed(first)
+    assert guard.release() == []
+    second = guard.question()
+    assert second is not None
+    guard.passed(second)
+    assert [event.raw for event in guard.release()] == [b"stop", b"usage"]
+
+
+def test_the_end_of_one_choice_does_not_wait_for_what_another_says_later() -> None:
+    guard = StreamGuard(StreamMode.LIVE)
+    guard.hold(b"x", [(CONTENT, "It is sunny.")])
+    guard.hold(b"stop", [], finished=(0,), closing=True)
+    first = guard.question()
+    assert first is not None
+    guard.hold(b"y", [(OTHER, "It rains.")])
+    guard.passed(first)
+
+    assert [event.raw for event in guard.release()] == [b"x", b"stop", b"y"]
+
+
+@pytest.mark.parametrize("mode", [StreamMode.HOLD, StreamMode.LIVE])
+def test_the_end_waits_for_the_thresholds_of_the_policy(mode: StreamMode) -> None:
+    guard = StreamGuard(mode, partial=True)
+    assert run(guard, ["It is sunny."]) == [12]
+    guard.hold(b"stop", [], finished=(0,), closing=True)
+    assert guard.release() == []
+    guard.end()
+    assert guard.release() == []
+    last = guard.question()
+    assert last is not None
+    guard.passed(last)
+    assert [event.raw for event in guard.release()] == [b"stop"]
 
 
 def test_what_waits_for_a_judgement_is_counted_in_live_mode_too() -> None:

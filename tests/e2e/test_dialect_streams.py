@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -11,11 +13,13 @@ from threading import Event
 
 import pytest
 
+from guardproxy.content import Passage
 from guardproxy.dialects.base import Dialect
 from guardproxy.dialects.ndjson import LineDecoder
 from guardproxy.dialects.routes import GUARDED
 from guardproxy.sse import EventDecoder
 from guardproxy.strict_json import string_leaves
+from guardproxy.verdict import Scores
 from tests.dialects.bodies import Json
 from tests.dialects.recorded import recorded
 from tests.e2e.conftest import Proxy, proxying
@@ -245,6 +249,76 @@ def test_i3_fields_of_many_names_are_one_text(api: ScriptedUpstream, tmp_path: P
             answer = streamed(proxy, talk, [*events, talk.say("", last=True), talk.tail])
 
             assert answer.status == 403 or talk.ended(answer.body), answer.body
+
+
+def block(text: str, *, last: bool = False) -> bytes:
+    """What Anthropic's Messages say."""
+    if last:
+        ended = {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {}}
+        return sse(ended, "message_delta") + sse({"type": "message_stop"}, "message_stop")
+    delta = {"type": "text_delta", "text": text}
+    value = {"type": "content_block_delta", "index": 0, "delta": delta}
+    return sse(value, "content_block_delta")
+
+
+def output(text: str, *, last: bool = False) -> bytes:
+    """What OpenAI's Responses say."""
+    if last:
+        completed = {"type": "response.completed", "response": {"id": "r", "output": []}}
+        return sse(completed, "response.completed")
+    place = {"output_index": 0, "content_index": 0, "item_id": "m"}
+    return sse({"type": "response.output_text.delta", **place, "delta": text})
+
+
+def refused(body: bytes) -> bool:
+    return body.count(b"message_stop") == 2 and b'"stop_reason":"refusal"' in squeezed(body)
+
+
+def incomplete(body: bytes) -> bool:
+    return b"response.incomplete" in body and b'"reason":"content_filter"' in squeezed(body)
+
+
+def squeezed(body: bytes) -> bytes:
+    return body.replace(b": ", b":")
+
+
+class Slow(KeywordClassifier):
+    """Takes its time over what is called slow."""
+
+    async def classify(self, passages: Sequence[Passage]) -> list[Scores]:
+        if any("slow" in passage.text for passage in passages):
+            await asyncio.sleep(0.3)
+        return await super().classify(passages)
+
+
+@pytest.mark.parametrize("paused", [False, True], ids=["at once", "end later"])
+def test_in_live_mode_no_end_overtakes_the_verdict(
+    api: ScriptedUpstream, tmp_path: Path, paused: bool
+) -> None:
+    talks = {talk.say: talk for talk in TALKS}.values()
+    policy = policy_file(tmp_path, POLICY.format(mode="live"))
+    with proxying(api, classifier=Slow({CANARY: {"dangerous": 0.9}}), policy=policy) as proxy:
+        for talk in (
+            *talks,
+            Talk("/v1/messages", block, refused),
+            Talk("/v1/responses", output, incomplete),
+        ):
+            end = talk.say("", last=True)
+
+            def script(_: RawRequest, wire: Wire, talk: Talk = talk, end: bytes = end) -> None:
+                wire.begin_stream(content_type=talk.content_type)
+                wire.chunk(talk.say("slow "))
+                time.sleep(0.1)
+                wire.chunk(talk.say(CANARY) + end)
+                time.sleep(0.1 if paused else 0)
+                wire.end_stream(*([talk.tail] if talk.tail else []))
+
+            api.says(script)
+            answer = post(proxy.url, talk.request, target=talk.path)
+
+            assert CANARY in heard(answer.body, talk.content_type)
+            assert end not in answer.body
+            assert talk.ended(answer.body), answer.body
 
 
 def backwards(field: str, event: dict[str, Json]) -> list[bytes]:
