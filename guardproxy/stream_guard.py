@@ -36,8 +36,13 @@ _LONGEST_VALUE = 128
 _LONGEST_HEADER = _STEP
 """The same of a token that tells what it is only behind its header; no less of a text is kept."""
 
+_PATIENCE = 4 * WINDOW
+"""Characters said elsewhere before what looks like half of a value is taken for all of it."""
+
 _FRAME = frozenset({"sse", "raw", "$"})
 """Channels beside the answer: comments and event names, data that is no JSON, fields around it."""
+_ANSWER = re.compile(r"\$\.(?:message|outputs|response|thinking)\b")
+"""Channels of an answer that are named like fields around one."""
 # The end of a text that may be the beginning of a value which only its next characters make
 # recognisable: an address, a key, a number in groups, an IBAN.
 _SEPARATORS = r"\s,;!?\u3001\u3002\uff0c\uff01\uff1b\uff1f"
@@ -51,6 +56,12 @@ _UNFINISHED = re.compile(
 _TOKEN = re.compile(r"(?<![A-Za-z0-9])eyJ[A-Za-z0-9_.-]*\Z")
 _DIGIT = re.compile(r"\d")
 _SEPARATOR = re.compile(f"[{_SEPARATORS}]")
+_QUOTED = re.compile(r"[\"'`{}\[\]<>=|]")
+_OVER = (":", ")", "*")
+"""What, besides, ends a value where its speaker goes on elsewhere."""
+_HALF_DIGITS = 6
+"""Digits that are half of a number worth hiding."""
+_HALF_KEY = re.compile(r"(?=[^0-9]*[0-9])(?=[^A-Za-z]*[A-Za-z])[A-Za-z0-9_.-]{12,}\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +99,8 @@ class _Channel:
     """The end of one channel's text. Offsets count characters from the channel's beginning.
 
     `judged` is how far it was judged by any thresholds, `completed` how far by the policy's own,
-    `settled` how far it may leave. Once `left` it does not go on, as far as one can tell.
+    `settled` how far it may leave. `left` is how much the stream had said when its speaker went
+    on elsewhere; `half` says that what is judged seems to end in the middle of a value.
     """
 
     tail: str = ""
@@ -97,17 +109,25 @@ class _Channel:
     judged: int = 0
     completed: int = 0
     settled: int = 0
-    left: bool = False
+    left: int | None = None
+    half: bool = False
     new: list[str] = field(default_factory=list)
 
     def add(self, text: str) -> None:
         self.new.append(text)
         self.end += len(text)
-        self.left = False
+        self.left = None
 
-    def may_leave(self, end: int) -> bool:
+    def leave(self, said: int) -> None:
+        if self.left is None:
+            self.left = said
+
+    def may_leave(self, end: int, said: int) -> bool:
         """Its text up to `end` is judged, and is not the beginning of a value that goes on."""
-        return self.settled >= end or (self.left and self.judged >= end)
+        if self.settled >= end:
+            return True
+        is_over = self.left is not None and not (self.half and said - self.left < _PATIENCE)
+        return is_over and self.judged >= end
 
     def window(self) -> str:
         """The new text with what stood before it."""
@@ -123,6 +143,7 @@ class _Channel:
         text = self.tail[: covered - self.tail_start]
         kept = unfinished_value(text) if hold_values else 0
         self.settled = max(self.settled, covered - kept)
+        self.half = is_half(text[len(text) - kept :])
         start = self._window_start()
         self.tail = self.tail[start - self.tail_start :]
         self.tail_start = start
@@ -159,6 +180,18 @@ def _unfinished_run(text: str) -> int:
     backwards = text[: -_LONGEST_VALUE - 1 : -1]
     separator = _SEPARATOR.search(backwards)
     return separator.start() if separator else len(backwards)
+
+
+def is_half(unfinished: str) -> bool:
+    """Whether such an end looks like half of a value, not like the last word of a thought."""
+    end = _QUOTED.split(unfinished.rstrip())[-1]
+    if not end or end.endswith(_OVER):
+        return False
+    if "@" in end:
+        return True
+    return not end.endswith(".") and (
+        sum(map(str.isdigit, end)) >= _HALF_DIGITS or _HALF_KEY.search(end) is not None
+    )
 
 
 def _speaker(channel: str) -> str:
@@ -237,15 +270,17 @@ class StreamGuard:
     def _leave(self, speaking: Collection[str], finished: Iterable[int]) -> None:
         """A value ends where its speaker goes on to another channel, or ends.
 
-        So the last word of some reasoning is not held for as long as the answer takes. What
-        frames the events ends with any event that does not go on with it.
+        So the last word of some reasoning is not held for as long as the answer takes; half of a
+        value, as far as one can tell, is held for a while. What frames the events ends with any
+        event that does not go on with it; its numbers and names are no values that go on.
         """
         speakers = {_speaker(name) for name in speaking} | _FRAME
         over = {f"choices[{index}]" for index in finished}
         for name, channel in self._channels.items():
             speaker = _speaker(name)
             if speaker in over or (speaker in speakers and name not in speaking):
-                channel.left = True
+                frames = speaker in _FRAME and not _ANSWER.match(name)
+                channel.leave(self._said - (_PATIENCE if frames else 0))
 
     def end(self) -> None:
         """Says that no event follows."""
@@ -301,7 +336,7 @@ class StreamGuard:
             # be a plain 403.
             return False
         return self._media_judged >= event.media_end and all(
-            self._channels[name].may_leave(end) for name, end in event.ends
+            self._channels[name].may_leave(end, self._said) for name, end in event.ends
         )
 
     def _is_judged(self, event: HeldEvent) -> bool:

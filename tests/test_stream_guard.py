@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from itertools import pairwise
 
 import phonenumbers
@@ -68,9 +69,7 @@ class AnyStream(RuleBasedStateMachine):
         # Whoever takes an answer for whole has heard nothing that was not judged.
         before = {name: len(text) for name, text in self.said.items()} if closing else {}
         self.waiting.append((raw, ends, self.media_said, before))
-        self.guard.hold(
-            raw, pieces, media=[PICTURE] * pictures, finished=finished, closing=closing
-        )
+        self.guard.hold(raw, pieces, media=[PICTURE] * pictures, finished=finished, closing=closing)
 
     @precondition(lambda self: self.asked is None)
     @rule()
@@ -295,6 +294,72 @@ def test_the_last_word_of_a_channel_leaves_when_its_choice_goes_on_elsewhere() -
 
     assert run(guard, ["So I think."], REASONING) == [0]
     assert run(guard, ["It is "], CONTENT) == [17]
+
+
+SPLIT = [
+    ("The key is sk-proj-abcDEF1234", "567890abcdefghij"),
+    ("Your card is 4111 1111 ", "1111 1111"),
+    ("Write to marie.dupont@ora", "nge.fr"),
+    ("Write to marie.dupont@orange.", "fr"),
+    ("Pay to DE89 3704 00", "44 0532 0130 00"),
+    ('{"to": "marie@ora', 'nge.fr"}'),
+]
+WHOLE = [
+    "So I think.", "The answer is 42", "In 2024 it was 1,234", "See https://docs.acme.io/v2/api",
+    '{"to": "marie@orange.fr"}', "Call 12345678.", "gpt-5-mini", "On 2026-09-09.\n",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("beginning", "rest"), SPLIT)
+def test_half_a_value_waits_while_another_channel_speaks(beginning: str, rest: str) -> None:
+    guard = StreamGuard(StreamMode.HOLD, hold_values=True)
+    start = unfinished_value(beginning)
+
+    assert run(guard, [beginning[:-start], beginning[-start:]])[-1] == len(beginning) - start
+    assert run(guard, ["hm ", "and so on "], REASONING)[-1] == 0
+    guard.hold(b"stop", [], finished=(0,))
+    assert guard.release() == []
+    # Where it goes on, it is judged whole.
+    guard.hold(rest.encode(), [(CONTENT, rest)])
+    question = guard.question()
+    assert question is not None
+    assert beginning[-start:] + rest in question.complete[0].text
+
+
+@pytest.mark.parametrize("channel", ["sse", "$.fingerprint", "$.x_groq.id", "raw"])
+def test_an_id_in_the_frame_is_no_half_of_a_value(channel: str) -> None:
+    guard = StreamGuard(StreamMode.HOLD, hold_values=True)
+
+    assert run(guard, ["req_01jbd6g2qdfw2adyrt2az8hz4w"], channel) == [0]
+    assert run(guard, ["It is "], CONTENT) == [36]
+
+
+def test_the_answer_is_no_frame_where_its_name_is_like_one() -> None:
+    guard = StreamGuard(StreamMode.HOLD, hold_values=True)
+
+    assert run(guard, ["4111 1111 "], "$.message.content") == [0]
+    assert run(guard, ["hm "], "$.message.thinking") == [0]
+
+
+@pytest.mark.parametrize("text", WHOLE)
+def test_what_looks_like_no_half_of_a_value_leaves(text: str) -> None:
+    guard = StreamGuard(StreamMode.HOLD, hold_values=True)
+    run(guard, [text])
+
+    run(guard, ["It is "], REASONING)
+
+    assert guard._events == deque()
+
+
+@pytest.mark.parametrize(("beginning", "_"), SPLIT)
+def test_half_a_value_does_not_wait_forever(beginning: str, _: str) -> None:
+    guard = StreamGuard(StreamMode.HOLD, hold_values=True)
+    run(guard, [beginning])
+
+    said = run(guard, ["It is sunny. "] * 400, REASONING)
+
+    assert said[100] == 0
+    assert said[-1] > 5_000
 
 
 def test_another_choice_does_not_end_a_value() -> None:

@@ -68,7 +68,10 @@ def test_a_long_jwt_is_found_wherever_it_stands_in_a_long_text(position: int) ->
 
 def test_random_keys_are_no_words() -> None:
     source = random.Random(1)  # noqa: S311 - a sample, not a secret
-    alphabets = {"sk-": string.ascii_letters + string.digits + "-_", "sk-or-v1-": "0123456789abcdef"}
+    alphabets = {
+        "sk-": string.ascii_letters + string.digits + "-_",
+        "sk-or-v1-": "0123456789abcdef",
+    }
     for prefix, alphabet in alphabets.items():
         keys = [prefix + "".join(source.choices(alphabet, k=32)) for _ in range(2_000)]
         assert sum(map(is_secret, keys)) >= 1_998
