@@ -23,6 +23,7 @@ from dataclasses import dataclass, field
 
 from guardproxy.content import MediaPart, Role, TextPart
 from guardproxy.errors import StreamError
+from guardproxy.unfinished import is_half, unfinished_value
 from guardproxy.verdict import StreamMode
 
 WINDOW = 1_000
@@ -31,11 +32,6 @@ _STEP = 500
 _OVERLAP = 250
 """Characters before the new text that a judgement sees again, at least."""
 _MOST_CHANNELS = 512
-_LONGEST_VALUE = 128
-"""Characters of a value that may be held back because it is not finished: a long URL is let go."""
-_LONGEST_HEADER = _STEP
-"""The same of a token that tells what it is only behind its header; no less of a text is kept."""
-
 _PATIENCE = 4 * WINDOW
 """Characters said elsewhere before what looks like half of a value is taken for all of it."""
 
@@ -43,25 +39,6 @@ _FRAME = frozenset({"sse", "raw", "$"})
 """Channels beside the answer: comments and event names, data that is no JSON, fields around it."""
 _ANSWER = re.compile(r"\$\.(?:message|outputs|response|thinking)\b")
 """Channels of an answer that are named like fields around one."""
-# The end of a text that may be the beginning of a value which only its next characters make
-# recognisable: an address, a key, a number in groups, an IBAN.
-_SEPARATORS = r"\s,;!?\u3001\u3002\uff0c\uff01\uff1b\uff1f"
-_BETWEEN = r"(?:[^\S\r\n]|[()./\u2010-\u2015\u2212\ufe58\ufe63\uff08\uff09\uff0d\uff0e-])"
-_UNFINISHED = re.compile(
-    rf"(?:[^{_SEPARATORS}]+"  # one run without white space
-    r"|(?:[A-Z]{1,2}\d\d?|[+\uff0b]?[(\uff08]?\d)[\dA-Z]*"  # an IBAN's or a number's beginning, ...
-    rf"(?:{_BETWEEN}{{1,3}}[\dA-Z]{{1,12}})*{_BETWEEN}{{0,3}})"  # ... and its groups
-    r"\Z"
-)
-_TOKEN = re.compile(r"(?<![A-Za-z0-9])eyJ[A-Za-z0-9_.-]*\Z")
-_DIGIT = re.compile(r"\d")
-_SEPARATOR = re.compile(f"[{_SEPARATORS}]")
-_QUOTED = re.compile(r"[\"'`{}\[\]<>=|]")
-_OVER = (":", ")", "*")
-"""What, besides, ends a value where its speaker goes on elsewhere."""
-_HALF_DIGITS = 6
-"""Digits that are half of a number worth hiding."""
-_HALF_KEY = re.compile(r"(?=[^0-9]*[0-9])(?=[^A-Za-z]*[A-Za-z])[A-Za-z0-9_.-]{12,}\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,37 +138,6 @@ class _Channel:
         if self.new:
             self.tail += "".join(self.new)
             self.new.clear()
-
-
-def unfinished_value(text: str) -> int:
-    """How many characters at the end of a text may be the beginning of a value."""
-    unfinished = _unfinished_run(text)
-    if unfinished == _LONGEST_VALUE:
-        token = _TOKEN.search(text, max(0, len(text) - _LONGEST_HEADER))
-        return max(unfinished, len(token.group()) if token else 0)
-    return unfinished
-
-
-def _unfinished_run(text: str) -> int:
-    if _DIGIT.search(text, max(0, len(text) - _LONGEST_VALUE)):
-        unfinished = _UNFINISHED.search(text, max(0, len(text) - _LONGEST_VALUE))
-        return len(unfinished.group()) if unfinished else 0
-    # Without digits it is what stands after the last separator: looked for from the end.
-    backwards = text[: -_LONGEST_VALUE - 1 : -1]
-    separator = _SEPARATOR.search(backwards)
-    return separator.start() if separator else len(backwards)
-
-
-def is_half(unfinished: str) -> bool:
-    """Whether such an end looks like half of a value, not like the last word of a thought."""
-    end = _QUOTED.split(unfinished.rstrip())[-1]
-    if not end or end.endswith(_OVER):
-        return False
-    if "@" in end:
-        return True
-    return not end.endswith(".") and (
-        sum(map(str.isdigit, end)) >= _HALF_DIGITS or _HALF_KEY.search(end) is not None
-    )
 
 
 def _speaker(channel: str) -> str:

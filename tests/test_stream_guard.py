@@ -20,15 +20,13 @@ from hypothesis.stateful import (
 from guardproxy.content import MediaKind, MediaPart, Role
 from guardproxy.errors import StreamError
 from guardproxy.stream_guard import (
-    _LONGEST_HEADER,
-    _LONGEST_VALUE,
     _OVERLAP,
-    _UNFINISHED,
+    _STEP,
     WINDOW,
     Question,
     StreamGuard,
-    unfinished_value,
 )
+from guardproxy.unfinished import LONGEST_HEADER, LONGEST_VALUE, unfinished_value
 from guardproxy.verdict import StreamMode
 from tests.profiles import examples
 
@@ -228,7 +226,7 @@ def test_no_beginning_of_a_value_leaves_while_it_grows(data: st.DataObject, valu
 def test_what_is_longer_than_any_value_is_let_go(character: str) -> None:
     left = run(StreamGuard(StreamMode.HOLD, hold_values=True), [character] * 1_000)
 
-    assert left[-1] == 1_000 - _LONGEST_VALUE
+    assert left[-1] == 1_000 - LONGEST_VALUE
 
 
 @pytest.mark.parametrize("before", ["It is ", "x" * 1_300 + " ", '{"token":"', "a" * 300 + "="])
@@ -248,7 +246,7 @@ def test_what_has_no_claims_is_let_go(text: str) -> None:
     pieces = [text[at : at + 5] for at in range(0, len(text), 5)]
     left = run(StreamGuard(StreamMode.HOLD, hold_values=True), pieces)
 
-    assert left[-1] >= len(text) - _LONGEST_HEADER
+    assert left[-1] >= len(text) - LONGEST_HEADER
 
 
 def test_a_full_stop_of_a_script_without_spaces_ends_a_value() -> None:
@@ -492,8 +490,5 @@ def test_what_waits_for_a_judgement_is_counted_in_live_mode_too() -> None:
     assert (guard.held_bytes, guard.unjudged) == (0, 12)
 
 
-@given(st.text(st.sampled_from("abAB12+-(. \n,\u3002\uff11\u00e9@"), max_size=200))
-def test_where_no_digit_is_an_unfinished_value_is_found_from_the_end(text: str) -> None:
-    found = _UNFINISHED.search(text, max(0, len(text) - _LONGEST_VALUE))
-
-    assert unfinished_value(text) == (len(found.group()) if found else 0)
+def test_a_channel_keeps_what_may_be_held_of_it() -> None:
+    assert LONGEST_VALUE <= LONGEST_HEADER <= _STEP
