@@ -77,7 +77,7 @@ class _Channel:
 
     `judged` is how far it was judged by any thresholds, `completed` how far by the policy's own,
     `settled` how far it may leave. `left` is how much the stream had said when its speaker went
-    on elsewhere; `half` says that what is judged seems to end in the middle of a value.
+    on elsewhere, and `kept` what may be unfinished at the end of what is judged.
     """
 
     tail: str = ""
@@ -87,7 +87,7 @@ class _Channel:
     completed: int = 0
     settled: int = 0
     left: int | None = None
-    half: bool = False
+    kept: str = ""
     new: list[str] = field(default_factory=list)
 
     def add(self, text: str) -> None:
@@ -103,8 +103,9 @@ class _Channel:
         """Its text up to `end` is judged, and is not the beginning of a value that goes on."""
         if self.settled >= end:
             return True
-        is_over = self.left is not None and not (self.half and said - self.left < _PATIENCE)
-        return is_over and self.judged >= end
+        if self.left is None or self.judged < end:
+            return False
+        return said - self.left >= _PATIENCE or not is_half(self.kept)
 
     def window(self) -> str:
         """The new text with what stood before it."""
@@ -120,7 +121,7 @@ class _Channel:
         text = self.tail[: covered - self.tail_start]
         kept = unfinished_value(text) if hold_values else 0
         self.settled = max(self.settled, covered - kept)
-        self.half = is_half(text[len(text) - kept :])
+        self.kept = text[len(text) - kept :]
         start = self._window_start()
         self.tail = self.tail[start - self.tail_start :]
         self.tail_start = start

@@ -33,7 +33,8 @@ _OVER = (":", ")", "*")
 """What, besides, ends a value where its speaker goes on elsewhere."""
 _HALF_DIGITS = 6
 """Digits that are half of a number worth hiding."""
-_HALF_KEY = re.compile(r"(?=[^0-9]*[0-9])(?=[^A-Za-z]*[A-Za-z])[A-Za-z0-9_.-]{12,}\Z")
+_RUN = re.compile(r"(?<![A-Za-z0-9_.-])[A-Za-z0-9_.-]{12,}+\Z")
+_LETTER = re.compile(r"[A-Za-z]")
 
 
 def unfinished_value(text: str) -> int:
@@ -62,6 +63,9 @@ def is_half(unfinished: str) -> bool:
         return False
     if "@" in end:
         return True
-    return not end.endswith(".") and (
-        sum(map(str.isdigit, end)) >= _HALF_DIGITS or _HALF_KEY.search(end) is not None
-    )
+    if end.endswith("."):
+        return False
+    if sum(map(str.isdigit, end)) >= _HALF_DIGITS:
+        return True
+    run = _RUN.search(end)
+    return run is not None and bool(_DIGIT.search(run[0]) and _LETTER.search(run[0]))
