@@ -23,6 +23,7 @@ from dataclasses import dataclass, field
 
 from guardproxy.content import MediaPart, Role, TextPart
 from guardproxy.errors import StreamError
+from guardproxy.unfinished import is_half, unfinished_value
 from guardproxy.verdict import StreamMode
 
 WINDOW = 1_000
@@ -31,33 +32,28 @@ _STEP = 500
 _OVERLAP = 250
 """Characters before the new text that a judgement sees again, at least."""
 _MOST_CHANNELS = 512
-_LONGEST_VALUE = 128
-"""Characters of a value that may be held back because it is not finished: a long URL is let go."""
+_PATIENCE = 4 * WINDOW
+"""Characters said elsewhere before what looks like half of a value is taken for all of it."""
 
 _FRAME = frozenset({"sse", "raw", "$"})
 """Channels beside the answer: comments and event names, data that is no JSON, fields around it."""
-# The end of a text that may be the beginning of a value which only its next characters make
-# recognisable: an address, a key, a number in groups, an IBAN.
-_SEPARATORS = r"\s,;!?\u3001\u3002\uff0c\uff01\uff1b\uff1f"
-_BETWEEN = r"(?:[^\S\r\n]|[()./\u2010-\u2015\u2212\ufe58\ufe63\uff08\uff09\uff0d\uff0e-])"
-_UNFINISHED = re.compile(
-    rf"(?:[^{_SEPARATORS}]+"  # one run without white space
-    r"|(?:[A-Z]{1,2}\d\d?|[+\uff0b]?[(\uff08]?\d)[\dA-Z]*"  # an IBAN's or a number's beginning, ...
-    rf"(?:{_BETWEEN}{{1,3}}[\dA-Z]{{1,12}})*{_BETWEEN}{{0,3}})"  # ... and its groups
-    r"\Z"
-)
-_DIGIT = re.compile(r"\d")
-_SEPARATOR = re.compile(f"[{_SEPARATORS}]")
+_ANSWER = re.compile(r"\$\.(?:message|outputs|response|thinking)\b")
+"""Channels of an answer that are named like fields around one."""
 
 
 @dataclass(frozen=True, slots=True)
 class HeldEvent:
-    """An event that waits: where each of its channels, and the media, stand after it."""
+    """An event that waits: where each of its channels, all text and the media stand after it.
+
+    With one that is `closing` a client takes its answer for whole.
+    """
 
     raw: bytes
     ends: tuple[tuple[str, int], ...]
+    said: int
     media_end: int
     finished: tuple[int, ...]
+    closing: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +76,8 @@ class _Channel:
     """The end of one channel's text. Offsets count characters from the channel's beginning.
 
     `judged` is how far it was judged by any thresholds, `completed` how far by the policy's own,
-    `settled` how far it may leave. Once `left` it does not go on, as far as one can tell.
+    `settled` how far it may leave. `left` is how much the stream had said when its speaker went
+    on elsewhere, and `kept` what may be unfinished at the end of what is judged.
     """
 
     tail: str = ""
@@ -89,17 +86,26 @@ class _Channel:
     judged: int = 0
     completed: int = 0
     settled: int = 0
-    left: bool = False
+    left: int | None = None
+    kept: str = ""
     new: list[str] = field(default_factory=list)
 
     def add(self, text: str) -> None:
         self.new.append(text)
         self.end += len(text)
-        self.left = False
+        self.left = None
 
-    def may_leave(self, end: int) -> bool:
+    def leave(self, said: int) -> None:
+        if self.left is None:
+            self.left = said
+
+    def may_leave(self, end: int, said: int) -> bool:
         """Its text up to `end` is judged, and is not the beginning of a value that goes on."""
-        return self.settled >= end or (self.left and self.judged >= end)
+        if self.settled >= end:
+            return True
+        if self.left is None or self.judged < end:
+            return False
+        return said - self.left >= _PATIENCE or not is_half(self.kept)
 
     def window(self) -> str:
         """The new text with what stood before it."""
@@ -115,6 +121,7 @@ class _Channel:
         text = self.tail[: covered - self.tail_start]
         kept = unfinished_value(text) if hold_values else 0
         self.settled = max(self.settled, covered - kept)
+        self.kept = text[len(text) - kept :]
         start = self._window_start()
         self.tail = self.tail[start - self.tail_start :]
         self.tail_start = start
@@ -132,17 +139,6 @@ class _Channel:
         if self.new:
             self.tail += "".join(self.new)
             self.new.clear()
-
-
-def unfinished_value(text: str) -> int:
-    """How many characters at the end of a text may be the beginning of a value."""
-    if _DIGIT.search(text, max(0, len(text) - _LONGEST_VALUE)):
-        unfinished = _UNFINISHED.search(text, max(0, len(text) - _LONGEST_VALUE))
-        return len(unfinished.group()) if unfinished else 0
-    # Without digits it is what stands after the last separator: looked for from the end.
-    backwards = text[: -_LONGEST_VALUE - 1 : -1]
-    separator = _SEPARATOR.search(backwards)
-    return separator.start() if separator else len(backwards)
 
 
 def _speaker(channel: str) -> str:
@@ -179,6 +175,7 @@ class StreamGuard:
         self._media: list[MediaPart] = []
         self._media_end = 0
         self._media_judged = 0
+        self._said = 0
         self._ended = False
         self._cleared = False
         self.held_bytes = 0
@@ -191,8 +188,11 @@ class StreamGuard:
         *,
         media: Sequence[MediaPart] = (),
         finished: tuple[int, ...] = (),
+        closing: bool = False,
     ) -> None:
         """Takes an event: its bytes, its (channel, text) pieces, its media, the choices it ends.
+
+        One that is `closing` leaves after the verdict on all before it, in every mode.
 
         Raises:
             StreamError: the stream has more channels than anybody needs.
@@ -202,27 +202,32 @@ class StreamGuard:
             channel = self._channels.setdefault(name, _Channel())
             channel.add(text)
             self.unjudged += len(text)
+            self._said += len(text)
             ends[name] = channel.end
         self._leave(ends, finished)
         if len(self._channels) > _MOST_CHANNELS:
             raise StreamError("the stream has too many channels")
         self._media.extend(media)
         self._media_end += len(media)
-        self._events.append(HeldEvent(raw, tuple(ends.items()), self._media_end, finished))
+        self._events.append(
+            HeldEvent(raw, tuple(ends.items()), self._said, self._media_end, finished, closing)
+        )
         self.held_bytes += len(raw)
 
     def _leave(self, speaking: Collection[str], finished: Iterable[int]) -> None:
         """A value ends where its speaker goes on to another channel, or ends.
 
-        So the last word of some reasoning is not held for as long as the answer takes. What
-        frames the events ends with any event that does not go on with it.
+        So the last word of some reasoning is not held for as long as the answer takes; half of a
+        value, as far as one can tell, is held for a while. What frames the events ends with any
+        event that does not go on with it; its numbers and names are no values that go on.
         """
         speakers = {_speaker(name) for name in speaking} | _FRAME
         over = {f"choices[{index}]" for index in finished}
         for name, channel in self._channels.items():
             speaker = _speaker(name)
             if speaker in over or (speaker in speakers and name not in speaking):
-                channel.left = True
+                frames = speaker in _FRAME and not _ANSWER.match(name)
+                channel.leave(self._said - (_PATIENCE if frames else 0))
 
     def end(self) -> None:
         """Says that no event follows."""
@@ -267,17 +272,27 @@ class StreamGuard:
         return released
 
     def _may_leave(self, event: HeldEvent) -> bool:
-        if self._mode is StreamMode.LIVE:
-            return True
         if self._ended and self._all_judged():
             return True
+        if event.closing and self._partial:
+            return False
+        if self._mode is StreamMode.LIVE:
+            return not event.closing or self._is_judged(event)
         if self._mode is StreamMode.BUFFER or not self._cleared:
             # A beginning without text waits for the first judgement, so that a block can still
             # be a plain 403.
             return False
         return self._media_judged >= event.media_end and all(
-            self._channels[name].may_leave(end) for name, end in event.ends
+            self._channels[name].may_leave(end, self._said) for name, end in event.ends
         )
+
+    def _is_judged(self, event: HeldEvent) -> bool:
+        """Whether a judgement has covered all that was said up to an event.
+
+        A question covers all that was said when it was asked, so what is not judged came later.
+        """
+        judged = self._said - self.unjudged
+        return judged >= event.said and self._media_judged >= event.media_end
 
     def _all_judged(self) -> bool:
         return self._media_judged == self._media_end and all(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from itertools import pairwise
 
 import phonenumbers
@@ -19,14 +20,13 @@ from hypothesis.stateful import (
 from guardproxy.content import MediaKind, MediaPart, Role
 from guardproxy.errors import StreamError
 from guardproxy.stream_guard import (
-    _LONGEST_VALUE,
     _OVERLAP,
-    _UNFINISHED,
+    _STEP,
     WINDOW,
     Question,
     StreamGuard,
-    unfinished_value,
 )
+from guardproxy.unfinished import LONGEST_HEADER, LONGEST_VALUE, unfinished_value
 from guardproxy.verdict import StreamMode
 from tests.profiles import examples
 
@@ -49,7 +49,7 @@ class AnyStream(RuleBasedStateMachine):
         self.shown = dict.fromkeys(CHANNELS, 0)
         self.completed = dict.fromkeys(CHANNELS, 0)
         self.media_said = self.media_shown = 0
-        self.waiting: list[tuple[bytes, dict[str, int], int]] = []
+        self.waiting: list[tuple[bytes, dict[str, int], int, dict[str, int]]] = []
         self.asked: Question | None = None
         self.characters_shown = 0
         self.questions = 0
@@ -58,13 +58,16 @@ class AnyStream(RuleBasedStateMachine):
     @precondition(lambda self: not self.ended)
     @rule(pieces=PIECES, pictures=st.integers(0, 1), finished=st.sampled_from([(), (), (0,), (1,)]))
     def hold(self, pieces: list[tuple[str, str]], pictures: int, finished: tuple[int, ...]) -> None:
+        closing = bool(finished)
         raw = b"event %d" % len(self.waiting)
         for name, text in pieces:
             self.said[name] += text
         self.media_said += pictures
         ends = {name: len(self.said[name]) for name, _ in pieces}
-        self.waiting.append((raw, ends, self.media_said))
-        self.guard.hold(raw, pieces, media=[PICTURE] * pictures, finished=finished)
+        # Whoever takes an answer for whole has heard nothing that was not judged.
+        before = {name: len(text) for name, text in self.said.items()} if closing else {}
+        self.waiting.append((raw, ends, self.media_said, before))
+        self.guard.hold(raw, pieces, media=[PICTURE] * pictures, finished=finished, closing=closing)
 
     @precondition(lambda self: self.asked is None)
     @rule()
@@ -102,8 +105,11 @@ class AnyStream(RuleBasedStateMachine):
     @rule()
     def release(self) -> None:
         for event in self.guard.release():
-            raw, ends, media = self.waiting.pop(0)
+            raw, ends, media, before = self.waiting.pop(0)
             assert event.raw == raw
+            judged = self.completed if self.partial else self.shown
+            assert all(judged[name] >= end for name, end in before.items())
+            assert self.media_shown >= media or not before
             if self.mode is not StreamMode.LIVE:
                 assert all(self.shown[name] >= end for name, end in ends.items())
                 assert self.media_shown >= media
@@ -220,7 +226,27 @@ def test_no_beginning_of_a_value_leaves_while_it_grows(data: st.DataObject, valu
 def test_what_is_longer_than_any_value_is_let_go(character: str) -> None:
     left = run(StreamGuard(StreamMode.HOLD, hold_values=True), [character] * 1_000)
 
-    assert left[-1] == 1_000 - _LONGEST_VALUE
+    assert left[-1] == 1_000 - LONGEST_VALUE
+
+
+@pytest.mark.parametrize("before", ["It is ", "x" * 1_300 + " ", '{"token":"', "a" * 300 + "="])
+@pytest.mark.parametrize("step", [1, 7, 60])
+def test_the_header_of_a_token_is_held_until_its_claims_can_be_told(before: str, step: int) -> None:
+    token = "eyJ" + "Ab3dEf6h" * 55 + ".eyJ" + "Ab3dEf6h" * 3
+    text = before + token
+    pieces = [text[at : at + step] for at in range(0, len(text), step)]
+
+    left = run(StreamGuard(StreamMode.HOLD, hold_values=True), pieces)
+
+    assert left[-1] <= len(before)
+
+
+@pytest.mark.parametrize("text", ["eyJ" * 400, "eyJ" + "a" * 2_000])
+def test_what_has_no_claims_is_let_go(text: str) -> None:
+    pieces = [text[at : at + 5] for at in range(0, len(text), 5)]
+    left = run(StreamGuard(StreamMode.HOLD, hold_values=True), pieces)
+
+    assert left[-1] >= len(text) - LONGEST_HEADER
 
 
 def test_a_full_stop_of_a_script_without_spaces_ends_a_value() -> None:
@@ -266,6 +292,72 @@ def test_the_last_word_of_a_channel_leaves_when_its_choice_goes_on_elsewhere() -
 
     assert run(guard, ["So I think."], REASONING) == [0]
     assert run(guard, ["It is "], CONTENT) == [17]
+
+
+SPLIT = [
+    ("The key is sk-proj-abcDEF1234", "567890abcdefghij"),
+    ("Your card is 4111 1111 ", "1111 1111"),
+    ("Write to marie.dupont@ora", "nge.fr"),
+    ("Write to marie.dupont@orange.", "fr"),
+    ("Pay to DE89 3704 00", "44 0532 0130 00"),
+    ('{"to": "marie@ora', 'nge.fr"}'),
+]
+WHOLE = [
+    "So I think.", "The answer is 42", "In 2024 it was 1,234", "See https://docs.acme.io/v2/api",
+    '{"to": "marie@orange.fr"}', "Call 12345678.", "gpt-5-mini", "On 2026-09-09.\n",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("beginning", "rest"), SPLIT)
+def test_half_a_value_waits_while_another_channel_speaks(beginning: str, rest: str) -> None:
+    guard = StreamGuard(StreamMode.HOLD, hold_values=True)
+    start = unfinished_value(beginning)
+
+    assert run(guard, [beginning[:-start], beginning[-start:]])[-1] == len(beginning) - start
+    assert run(guard, ["hm ", "and so on "], REASONING)[-1] == 0
+    guard.hold(b"stop", [], finished=(0,))
+    assert guard.release() == []
+    # Where it goes on, it is judged whole.
+    guard.hold(rest.encode(), [(CONTENT, rest)])
+    question = guard.question()
+    assert question is not None
+    assert beginning[-start:] + rest in question.complete[0].text
+
+
+@pytest.mark.parametrize("channel", ["sse", "$.fingerprint", "$.x_groq.id", "raw"])
+def test_an_id_in_the_frame_is_no_half_of_a_value(channel: str) -> None:
+    guard = StreamGuard(StreamMode.HOLD, hold_values=True)
+
+    assert run(guard, ["req_01jbd6g2qdfw2adyrt2az8hz4w"], channel) == [0]
+    assert run(guard, ["It is "], CONTENT) == [36]
+
+
+def test_the_answer_is_no_frame_where_its_name_is_like_one() -> None:
+    guard = StreamGuard(StreamMode.HOLD, hold_values=True)
+
+    assert run(guard, ["4111 1111 "], "$.message.content") == [0]
+    assert run(guard, ["hm "], "$.message.thinking") == [0]
+
+
+@pytest.mark.parametrize("text", WHOLE)
+def test_what_looks_like_no_half_of_a_value_leaves(text: str) -> None:
+    guard = StreamGuard(StreamMode.HOLD, hold_values=True)
+    run(guard, [text])
+
+    run(guard, ["It is "], REASONING)
+
+    assert guard._events == deque()
+
+
+@pytest.mark.parametrize(("beginning", "_"), SPLIT)
+def test_half_a_value_does_not_wait_forever(beginning: str, _: str) -> None:
+    guard = StreamGuard(StreamMode.HOLD, hold_values=True)
+    run(guard, [beginning])
+
+    said = run(guard, ["It is sunny. "] * 400, REASONING)
+
+    assert said[100] == 0
+    assert said[-1] > 5_000
 
 
 def test_another_choice_does_not_end_a_value() -> None:
@@ -345,6 +437,51 @@ def test_a_stream_with_too_many_channels_is_refused() -> None:
         guard.hold(b"x", [(f"$.{number}", "x") for number in range(1_000)])
 
 
+def test_in_live_mode_the_end_waits_for_the_verdict_on_what_came_before() -> None:
+    guard = StreamGuard(StreamMode.LIVE)
+    guard.hold(b"x", [(CONTENT, "It is sunny.")])
+    first = guard.question()
+    assert first is not None
+    guard.hold(b"y", [(CONTENT, " Or not.")])
+    guard.hold(b"stop", [], closing=True)
+    guard.hold(b"usage", [])
+    guard.end()
+
+    assert [event.raw for event in guard.release()] == [b"x", b"y"]
+    guard.passed(first)
+    assert guard.release() == []
+    second = guard.question()
+    assert second is not None
+    guard.passed(second)
+    assert [event.raw for event in guard.release()] == [b"stop", b"usage"]
+
+
+def test_the_end_of_one_choice_does_not_wait_for_what_another_says_later() -> None:
+    guard = StreamGuard(StreamMode.LIVE)
+    guard.hold(b"x", [(CONTENT, "It is sunny.")])
+    guard.hold(b"stop", [], finished=(0,), closing=True)
+    first = guard.question()
+    assert first is not None
+    guard.hold(b"y", [(OTHER, "It rains.")])
+    guard.passed(first)
+
+    assert [event.raw for event in guard.release()] == [b"x", b"stop", b"y"]
+
+
+@pytest.mark.parametrize("mode", [StreamMode.HOLD, StreamMode.LIVE])
+def test_the_end_waits_for_the_thresholds_of_the_policy(mode: StreamMode) -> None:
+    guard = StreamGuard(mode, partial=True)
+    assert run(guard, ["It is sunny."]) == [12]
+    guard.hold(b"stop", [], finished=(0,), closing=True)
+    assert guard.release() == []
+    guard.end()
+    assert guard.release() == []
+    last = guard.question()
+    assert last is not None
+    guard.passed(last)
+    assert [event.raw for event in guard.release()] == [b"stop"]
+
+
 def test_what_waits_for_a_judgement_is_counted_in_live_mode_too() -> None:
     guard = StreamGuard(StreamMode.LIVE)
     guard.hold(b"x", [(CONTENT, "It is sunny.")])
@@ -353,8 +490,5 @@ def test_what_waits_for_a_judgement_is_counted_in_live_mode_too() -> None:
     assert (guard.held_bytes, guard.unjudged) == (0, 12)
 
 
-@given(st.text(st.sampled_from("abAB12+-(. \n,\u3002\uff11\u00e9@"), max_size=200))
-def test_where_no_digit_is_an_unfinished_value_is_found_from_the_end(text: str) -> None:
-    found = _UNFINISHED.search(text, max(0, len(text) - _LONGEST_VALUE))
-
-    assert unfinished_value(text) == (len(found.group()) if found else 0)
+def test_a_channel_keeps_what_may_be_held_of_it() -> None:
+    assert LONGEST_VALUE <= LONGEST_HEADER <= _STEP

@@ -51,12 +51,14 @@ class EventRead:
     """What one event of a stream holds.
 
     `finished` are the choices that end with it, or whatever numbers tell the reader later how far
-    its client has come; `last` means that nothing may follow.
+    its client has come; `closing` means that a client may take the answer, or a choice of it, for
+    whole; `last` that nothing may follow.
     """
 
     pieces: tuple[Piece, ...] = ()
     media: tuple[MediaPart, ...] = ()
     finished: tuple[int, ...] = ()
+    closing: bool = False
     last: bool = False
 
 

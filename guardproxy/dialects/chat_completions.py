@@ -94,7 +94,7 @@ class ChatStream:
         for channel, whose in said.calls:
             self._order.stay(channel, whose)
         pieces = tuple(self._unfolded(self._seams.read(self._rest.read(said))))
-        return EventRead(pieces, tuple(said.media), finished)
+        return EventRead(pieces, tuple(said.media), finished, closing=bool(finished))
 
     def blocked(self, verdict: Verdict, finished: Collection[int]) -> bytes:
         still_open = sorted((self._choices or {0}) - set(finished)) or [max(self._choices or {0})]

@@ -101,6 +101,7 @@ class MessagesStream:
             tuple(Piece(without_positions(each.channel), each.text) for each in pieces),
             tuple(said.media),
             self._remember(value),
+            closing=_has_stop_reason(value.get("delta")),
             last=kind == _STOPPED,
         )
 
@@ -206,3 +207,7 @@ class MessagesStream:
         tokens = usage.get("output_tokens") if isinstance(usage, dict) else None
         if isinstance(tokens, int) and not isinstance(tokens, bool):
             self._output_tokens = tokens
+
+
+def _has_stop_reason(delta: JsonValue) -> bool:
+    return isinstance(delta, dict) and delta.get("stop_reason") is not None

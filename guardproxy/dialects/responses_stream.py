@@ -32,6 +32,7 @@ from guardproxy.strict_json import JsonValue
 from guardproxy.verdict import Verdict
 
 _CREATED = "response.created"
+_CLOSING = frozenset({"response.completed", "response.incomplete", "response.failed"})
 _DELTA = re.compile(r"response\.(?P<name>[a-z_.]{1,64})\.delta")
 _DELTAS = frozenset(
     {
@@ -119,7 +120,9 @@ class ResponsesStream:
         whole = tuple(self._seams.read(self._read_whole(value, name, said)))
         self._remember(value)
         created = (0,) if name == _CREATED else ()
-        return EventRead((*frame, *deltas, *whole), tuple(said.media), created)
+        return EventRead(
+            (*frame, *deltas, *whole), tuple(said.media), created, closing=name in _CLOSING
+        )
 
     def blocked(self, verdict: Verdict, finished: Collection[int]) -> bytes:
         ended = self._event(

@@ -191,7 +191,8 @@ class StreamRelay:
         # Nobody waits for the LF of a CRLF that ends the last event, so it is put there.
         cut = read.last and event.raw.endswith(b"\n\r")
         raw = event.raw + b"\n" if cut else event.raw
-        self._guard.hold(raw, pieces, media=read.media, finished=read.finished)
+        closing = read.closing or read.last
+        self._guard.hold(raw, pieces, media=read.media, finished=read.finished, closing=closing)
         held = self._guard.held_bytes
         if held > self._plan.limits.answer_bytes:
             raise StreamError("more of the stream would have to be held than is allowed")

@@ -78,6 +78,7 @@ def chunk(*choices: JsonValue, **more: JsonValue) -> bytes:
             {
                 "choices[0].content": "It is sunny.",
                 "choices[0].logprobs.top": " Or  Or  Or  Or",
+                "choices[0].logprobs.top[1]": " Or Or Or Or",
                 "choices[0]": "https://example.com/w\nWeather",
                 "choices[1].refusal": "I cannot say.",
             },

@@ -42,7 +42,45 @@ def test_s10_bytes_are_read_where_they_spell_something_else() -> None:
 def test_alternatives_are_said_as_one_list() -> None:
     value: JsonValue = {"content": [entry("It", "It", "That"), entry("is", "was")]}
 
-    assert said(value, "Itis") == {"top": "That was"}
+    assert said(value, "Itis") == {"top": "That was", "top[0]": "Itwas"}
+
+
+def test_s10_legacy_tokens_are_one_text() -> None:
+    value: JsonValue = {
+        "tokens": ["bo", "mb"],
+        "token_logprobs": [-0.1, -0.2],
+        "text_offset": [0, 2],
+    }
+
+    assert said(value, "It is") == {"tokens": "bomb"}
+    assert said(value, "bomb") == {}
+
+
+@pytest.mark.parametrize("rank", [0, 1, 2])
+def test_s10_alternatives_of_one_rank_are_one_text(rank: int) -> None:
+    fill = ["or", "so", "on"][:rank]
+    parts = ("a b", "om", "b")
+    chat: JsonValue = {"content": [entry("x", *fill, part) for part in parts]}
+    legacy: JsonValue = {
+        "tokens": ["x", "x", "x"],
+        "top_logprobs": [dict.fromkeys([*fill, part], -0.1) for part in parts],
+    }
+    coded: JsonValue = {
+        "content": [
+            {"token": "x", "top_logprobs": [{"token": "", "bytes": list(part.encode())}]}
+            for part in parts
+        ]
+    }
+
+    assert said(chat, "xxx")[f"top[{rank}]"] == "a bomb"
+    assert said(legacy, "xxx")[f"top[{rank}]"] == "a bomb"
+    assert said(coded, "xxx")["top[0].bytes"] == "a bomb"
+
+
+def test_alternatives_that_say_what_the_answer_says_are_not_said_again() -> None:
+    value: JsonValue = {"content": [entry("It", "It", "That"), entry(" is", " is", " was")]}
+
+    assert said(value, "It is") == {"top": "That  was", "top[1]": "That was"}
 
 
 def test_bytes_of_alternatives_are_read() -> None:

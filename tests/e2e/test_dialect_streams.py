@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -11,11 +13,14 @@ from threading import Event
 
 import pytest
 
+from guardproxy.classifiers.recognizers import pii_score
+from guardproxy.content import Passage
 from guardproxy.dialects.base import Dialect
 from guardproxy.dialects.ndjson import LineDecoder
 from guardproxy.dialects.routes import GUARDED
 from guardproxy.sse import EventDecoder
 from guardproxy.strict_json import string_leaves
+from guardproxy.verdict import Scores
 from tests.dialects.bodies import Json
 from tests.dialects.recorded import recorded
 from tests.e2e.conftest import Proxy, proxying
@@ -266,6 +271,154 @@ def test_m12_a_number_in_arguments_does_not_leave(api: ScriptedUpstream, tmp_pat
 
             assert answer.status == 403 or talk.ended(answer.body), answer.body
             assert b"4556737586899855" not in answer.body
+
+
+def block(text: str, *, last: bool = False) -> bytes:
+    """What Anthropic's Messages say."""
+    if last:
+        ended = {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {}}
+        return sse(ended, "message_delta") + sse({"type": "message_stop"}, "message_stop")
+    delta = {"type": "text_delta", "text": text}
+    value = {"type": "content_block_delta", "index": 0, "delta": delta}
+    return sse(value, "content_block_delta")
+
+
+def output(text: str, *, last: bool = False) -> bytes:
+    """What OpenAI's Responses say."""
+    if last:
+        completed = {"type": "response.completed", "response": {"id": "r", "output": []}}
+        return sse(completed, "response.completed")
+    place = {"output_index": 0, "content_index": 0, "item_id": "m"}
+    return sse({"type": "response.output_text.delta", **place, "delta": text})
+
+
+def refused(body: bytes) -> bool:
+    return body.count(b"message_stop") == 2 and b'"stop_reason":"refusal"' in squeezed(body)
+
+
+def incomplete(body: bytes) -> bool:
+    return b"response.incomplete" in body and b'"reason":"content_filter"' in squeezed(body)
+
+
+def squeezed(body: bytes) -> bytes:
+    return body.replace(b": ", b":")
+
+
+class Slow(KeywordClassifier):
+    """Takes its time over what is called slow."""
+
+    async def classify(self, passages: Sequence[Passage]) -> list[Scores]:
+        if any("slow" in passage.text for passage in passages):
+            await asyncio.sleep(0.3)
+        return await super().classify(passages)
+
+
+@pytest.mark.parametrize("paused", [False, True], ids=["at once", "end later"])
+def test_in_live_mode_no_end_overtakes_the_verdict(
+    api: ScriptedUpstream, tmp_path: Path, paused: bool
+) -> None:
+    talks = {talk.say: talk for talk in TALKS}.values()
+    policy = policy_file(tmp_path, POLICY.format(mode="live"))
+    with proxying(api, classifier=Slow({CANARY: {"dangerous": 0.9}}), policy=policy) as proxy:
+        for talk in (
+            *talks,
+            Talk("/v1/messages", block, refused),
+            Talk("/v1/responses", output, incomplete),
+        ):
+            end = talk.say("", last=True)
+
+            def script(_: RawRequest, wire: Wire, talk: Talk = talk, end: bytes = end) -> None:
+                wire.begin_stream(content_type=talk.content_type)
+                wire.chunk(talk.say("slow "))
+                time.sleep(0.1)
+                wire.chunk(talk.say(CANARY) + end)
+                time.sleep(0.1 if paused else 0)
+                wire.end_stream(*([talk.tail] if talk.tail else []))
+
+            api.says(script)
+            answer = post(proxy.url, talk.request, target=talk.path)
+
+            assert CANARY in heard(answer.body, talk.content_type)
+            assert end not in answer.body
+            assert talk.ended(answer.body), answer.body
+
+
+class Recognizing(KeywordClassifier):
+    """Finds what the recognizers find."""
+
+    def score(self, text: str) -> Scores:
+        return {**super().score(text), "pii": pii_score(text)}
+
+
+def said_by(**fields: Json) -> bytes:
+    """A chunk of a chat."""
+    choice = {"index": 0, "delta": fields, "finish_reason": None}
+    return sse({"object": "chat.completion.chunk", "choices": [choice]})
+
+
+def called(arguments: str) -> bytes:
+    return said_by(tool_calls=[{"index": 0, "function": {"name": "f", "arguments": arguments}}])
+
+
+def chunk(kind: str, text: Json) -> bytes:
+    return said_by(content=[{"type": kind, kind: text}])
+
+
+def thought(text: str) -> bytes:
+    delta = {"type": "thinking_delta", "thinking": text}
+    return sse({"type": "content_block_delta", "index": 0, "delta": delta}, "content_block_delta")
+
+
+TOKEN = f"eyJhbGciOiJSUzI1NiIsImtpZCI6IjEifQ.{'eyJpc3MiOiJodHRwczovL2xvZ2lu' * 40}.{'aB3-' * 80}"
+CHAT, MESSAGES = Talk("/v1/agents/completions", chat, filtered), Talk("/v1/messages", block, done)
+ELSEWHERE = {
+    "reasoning": (CHAT, chat, said_by(reasoning_content="hm ")),
+    "a tool call": (CHAT, chat, called("{}")),
+    "a chunk of thoughts": (
+        CHAT,
+        lambda text: chunk("text", text),
+        chunk("thinking", [{"type": "text", "text": "hm "}]),
+    ),
+    "an early end": (CHAT, chat, chat("", last=True)),
+    "a block of thoughts": (MESSAGES, block, thought("hm ")),
+    "a line of thoughts": (TALKS[9], spoken("content"), spoken("thinking")("hm ")),
+}
+
+
+@pytest.mark.parametrize("value", [
+    ["sk-proj-abcDEF1234", "567890abcd", "efghij1234567890"],
+    ["4111 1111 ", "1111 111", "1"],
+    ["marie.dupont@ora", "nge.f", "r"],
+    [TOKEN[at : at + 90] for at in range(0, 900, 90)],
+], ids=["key", "card", "address", "token"])  # fmt: skip
+@pytest.mark.parametrize("between", [False, True], ids=["alone", "between"])
+def test_s5_nothing_of_a_value_leaves_while_another_channel_speaks(
+    api: ScriptedUpstream, tmp_path: Path, value: list[str], between: bool
+) -> None:
+    policy = policy_file(tmp_path, POLICY.format(mode="hold"))
+    with proxying(api, classifier=Recognizing({}), policy=policy) as proxy:
+        for name, (talk, say, other) in ELSEWHERE.items():
+
+            def script(
+                _: RawRequest,
+                wire: Wire,
+                talk: Talk = talk,
+                say: Callable[[str], bytes] = say,
+                other: bytes = other if between else b"",
+            ) -> None:
+                wire.begin_stream(content_type=talk.content_type)
+                wire.chunk(say("It is "))
+                time.sleep(0.1)  # so that this leaves alone
+                for piece in value:
+                    wire.chunk(say(piece) + other)
+                    time.sleep(0.03)
+                wire.end_stream(say(" ok"), talk.tail or DONE if talk is CHAT else b"")
+
+            api.says(script)
+            answer = post(proxy.url, talk.request, target=talk.path)
+
+            assert value[0].encode() not in answer.body, name
+            assert b"guardrails" in answer.body, name
 
 
 def backwards(field: str, event: dict[str, Json]) -> list[bytes]:

@@ -161,6 +161,16 @@ def said_in(pieces: Iterable[str], mode: StreamMode) -> str:
     return BLOCKED.decode()
 
 
+@pytest.mark.parametrize("length", [400, 1_000, 2_000, 9_000])
+@pytest.mark.parametrize("size", [4, 20, 60, 200])
+def test_no_part_of_a_token_leaves_however_long_it_is(length: int, size: int) -> None:
+    claims, signature = "eyJpc3MiOiJodHRwczovL2xvZ2luLm" * (length // 30), "Ab3dEf6hIj9kLmNo" * 20
+    token = f"eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCIsImtpZCI6IjEifQ.{claims}.{signature}"
+    pieces = [token[at : at + size] for at in range(0, len(token), size)]
+
+    assert said_in(["Note: ", *pieces, " "], StreamMode.HOLD) == BLOCKED.decode()
+
+
 @pytest.mark.parametrize("mode", [StreamMode.HOLD, StreamMode.BUFFER])
 @pytest.mark.parametrize("value", VALUES)
 def test_however_a_model_cuts_a_value_no_part_of_it_leaves(value: str, mode: StreamMode) -> None:

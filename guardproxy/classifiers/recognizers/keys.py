@@ -14,14 +14,29 @@ from guardproxy.classifiers.recognizers.finding import Kind, Recognizer, always
 KEY_CONFIDENCE: Final = 0.99
 
 
+_WORD: Final = r"(?:[A-Za-z][a-z]*(?:[A-Z][a-z]+)*\d{0,4}|[A-Z]+\d{0,4}|\d{1,4}|[a-z0-9]{1,3})"
+_FIRST_WORDS: Final = re.compile(rf"(?:{_WORD}[_-]++)*+")
+_SHORTEST_SECRET: Final = 16
+"""Characters of a key behind its prefix, or whatever else in front is made of words."""
+
+
 def is_varied(candidate: str) -> bool:
     """Not a placeholder such as `sk-xxxxxxxxxxxxxxxxxxxx`."""
     return len(set(candidate[-20:])) >= 8
 
 
+def is_secret(candidate: str) -> bool:
+    """Neither a placeholder nor a name in words, such as `sk-your-key-goes-here`."""
+    words = _FIRST_WORDS.match(candidate)
+    return is_varied(candidate) and (
+        words is None or len(candidate) - words.end() >= _SHORTEST_SECRET
+    )
+
+
 def _key(form: str, trigger: str) -> Recognizer:
-    pattern = re.compile(rf"(?<![A-Za-z0-9_-])(?:{form})(?![A-Za-z0-9_-])")
-    return Recognizer(Kind.KEY, KEY_CONFIDENCE, pattern, is_varied, trigger)
+    # A name may stand before it, as in `TOKEN_ghp_...`.
+    pattern = re.compile(rf"(?<![A-Za-z0-9])(?:{form})(?![A-Za-z0-9_-])")
+    return Recognizer(Kind.KEY, KEY_CONFIDENCE, pattern, is_secret, trigger)
 
 
 KEYS: Final[tuple[Recognizer, ...]] = (
@@ -44,7 +59,13 @@ KEYS: Final[tuple[Recognizer, ...]] = (
     _key(r"npm_[A-Za-z0-9]{36}", "npm_"),
     _key(r"pypi-AgE[A-Za-z0-9_-]{50,251}+", "pypi-AgE"),
     _key(r"SG\.[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{43}", "SG."),  # SendGrid
-    _key(
-        r"eyJ[A-Za-z0-9_-]{10,4096}+\.eyJ[A-Za-z0-9_-]{10,8192}+\.[A-Za-z0-9_-]{20,1024}+", "eyJ"
-    ),  # JWT
+    Recognizer(
+        Kind.KEY,
+        KEY_CONFIDENCE,
+        # A JWT, by the place where its claims begin: a whole one may be longer than what is seen
+        # of a text at once.
+        re.compile(r"\.eyJ(?<=[A-Za-z0-9_-]{10}\.eyJ)[A-Za-z0-9_-]{20}"),
+        is_varied,
+        trigger=".eyJ",
+    ),
 )

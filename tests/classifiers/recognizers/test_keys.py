@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import random
+import string
+
 import pytest
 
-from guardproxy.classifiers.recognizers import Kind, findings
-from guardproxy.classifiers.recognizers.keys import is_varied
+from guardproxy.classifiers.recognizers import Kind, findings, pii_score
+from guardproxy.classifiers.recognizers.keys import is_secret, is_varied
 
 BODY = "aB3dE6gH9jK2mN5pQ8sT1vW4yZ7bC0eF3hI6kL9oR2uX5"
 
@@ -24,7 +27,6 @@ KEYS = {
     "npm": "npm_" + BODY[:36],
     "pypi": "pypi-AgE" + BODY + BODY[:10],
     "sendgrid": "SG." + BODY[:22] + "." + BODY[:43],
-    "jwt": "eyJ" + BODY[:20] + ".eyJ" + BODY[:30] + "." + BODY[:43],
     "private key": "-----BEGIN OPENSSH PRIVATE KEY-----",
     "private key, plain": "-----BEGIN PRIVATE KEY-----",
     "pgp": "-----BEGIN PGP PRIVATE KEY BLOCK-----",
@@ -39,10 +41,60 @@ def test_a_key_is_found(maker: str) -> None:
     assert finding.end - finding.start == len(KEYS[maker])
 
 
+@pytest.mark.parametrize("before", ["TOKEN_", "export API-KEY-", "url=https://api.acme.io/?key="])
+@pytest.mark.parametrize("maker", [maker for maker in KEYS if not KEYS[maker].startswith("-")])
+def test_a_key_is_found_behind_its_name(maker: str, before: str) -> None:
+    assert [finding.kind for finding in findings(before + KEYS[maker])] == [Kind.KEY]
+
+
+@pytest.mark.parametrize("header", [17, 100, 6_000])
+@pytest.mark.parametrize("claims", [20, 30, 1_500, 20_000])
+def test_a_jwt_is_found_by_the_beginning_of_its_claims(header: int, claims: int) -> None:
+    token = "eyJ" + (BODY * 200)[:header] + ".eyJ" + (BODY * 500)[:claims]
+
+    for text in (token, f"{token}.{BODY}", f"Bearer {token}.{BODY} ok", f"TOKEN_{token}"):
+        (finding,) = findings(text)
+        assert finding.kind is Kind.KEY
+        assert text[finding.start :].startswith(".eyJ" + BODY[:20])
+
+
+@pytest.mark.parametrize("position", [15_500, 15_900, 16_300, 16_380, 20_000])
+def test_a_long_jwt_is_found_wherever_it_stands_in_a_long_text(position: int) -> None:
+    token = "eyJ" + BODY[:40] + ".eyJ" + (BODY * 40)[:1_000] + "." + BODY
+    text = ("word " * 4_000)[:position] + " " + token + " word" * 100
+
+    assert pii_score(text) == 0.99
+
+
+def test_random_keys_are_no_words() -> None:
+    source = random.Random(1)  # noqa: S311 - a sample, not a secret
+    alphabets = {
+        "sk-": string.ascii_letters + string.digits + "-_",
+        "sk-or-v1-": "0123456789abcdef",
+    }
+    for prefix, alphabet in alphabets.items():
+        keys = [prefix + "".join(source.choices(alphabet, k=32)) for _ in range(2_000)]
+        assert sum(map(is_secret, keys)) >= 1_998
+
+
 @pytest.mark.parametrize(
     "text",
     [
         "sk-" + "x" * 40,
+        "export OPENAI_API_KEY=sk-your-openai-api-key-here",
+        "OPENAI_API_KEY=sk-YOUR_API_KEY_GOES_HERE_PLEASE",
+        "sk-proj-YourProjectApiKeyGoesHere-please",
+        "api_key='sk-replace-with-your-own-key'",
+        'class="sk-toggleable__label sk-toggleable__label-arrow"',
+        "sk-fading-circle-delay-animation",
+        "https://blog.io/sk-learn-tutorial-for-beginners",
+        "https://blog.io/sk-learn-tutorial-2024-for-gpt-4o-v2-5f2b9d1c3a4e",
+        "glpat-your-gitlab-token-goes-here",
+        "xoxb-your-slack-bot-token",
+        "github_pat_your_token_goes_right_here",
+        "eyJhbGciOiJIUzI1NiJ9.eyJ...",
+        "eyJhbGciOiJIUzI1NiJ9.eyJ" + "x" * 40,
+        "conf.eyJ" + BODY,
         "sk-your-api-key-here",
         "a task-" + "force " + BODY,
         "AKIA" + "Q3EGRWTZ5XK7HNV",
@@ -58,3 +110,8 @@ def test_no_key(text: str) -> None:
 def test_a_placeholder_is_not_varied() -> None:
     assert is_varied(BODY)
     assert not is_varied("x" * 40)
+
+
+def test_a_name_in_words_is_no_secret() -> None:
+    assert is_secret("sk-proj-" + BODY)
+    assert not is_secret("sk-proj-your-own-key-goes-here")

@@ -1,0 +1,56 @@
+"""Which ends of a text wait for more; test_stream_guard.py says for how long."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from guardproxy.unfinished import _UNFINISHED, LONGEST_VALUE, is_half, unfinished_value
+
+
+@pytest.mark.parametrize(
+    ("text", "end"),
+    [
+        ("Write to anna@exam", "anna@exam"),
+        ("Your card is 4111 1111 ", "4111 1111 "),
+        ("Pay to DE89 3704", "DE89 3704"),
+        ("It is sunny, ", ""),
+        ("It is sunny", "sunny"),
+        ("x" * 300, "x" * LONGEST_VALUE),
+        ("Bearer eyJ" + "a" * 200, "eyJ" + "a" * 200),
+        ("x-eyJ" + "a" * 200 + ".eyJ", "eyJ" + "a" * 200 + ".eyJ"),
+    ],
+)
+def test_an_end_waits(text: str, end: str) -> None:
+    assert text[len(text) - unfinished_value(text) :] == end
+
+
+@pytest.mark.parametrize("end", ["anna@exam", "anna@exam.", "4111 1111 ", "sk-ABCdef1234", '"a@b'])
+def test_half_of_a_value(end: str) -> None:
+    assert is_half(end)
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        "",
+        "sunny",
+        "42",
+        "12345678.",
+        "12345678:",
+        'a@b.io"}',
+        "gpt-5-mini",
+        "a/b1/c2",
+        "internationally",
+    ],
+)
+def test_no_half_of_a_value(end: str) -> None:
+    assert not is_half(end)
+
+
+@given(st.text(st.sampled_from("abAB12+-(. \n,\u3002\uff11\u00e9@"), max_size=200))
+def test_where_no_digit_is_an_unfinished_value_is_found_from_the_end(text: str) -> None:
+    found = _UNFINISHED.search(text, max(0, len(text) - LONGEST_VALUE))
+
+    assert unfinished_value(text) == (len(found.group()) if found else 0)
