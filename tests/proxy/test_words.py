@@ -44,11 +44,14 @@ def test_ollamas_paths_have_a_string_for_an_error(path: str) -> None:
 
 def test_moderation_paths_have_their_vendors_shape() -> None:
     assert told("/v1/chat/moderations") == MISTRAL
-    assert told("/v1/moderate") == {
-        "error": {
-            "message": FAULT.message, "type": "invalid_request_error", "code": "invalid_request",
-        }
+    both = told("/v1/moderate")
+
+    assert isinstance(both, dict)
+    assert both["error"] == {
+        "message": FAULT.message, "type": "invalid_request_error", "code": "invalid_request",
     }  # fmt: skip
+    assert both["message"] == FAULT.message
+    assert both["doc_url"].startswith("https://docs.moderationapi.com/")
 
 
 @pytest.mark.parametrize(
