@@ -18,7 +18,7 @@ from guardproxy.policy.config import GuardrailConfig, ModerationV1Config, Modera
 from guardproxy.policy.taxonomy import V1_CATEGORIES, V1_SOURCES, V2_CATEGORIES
 from guardproxy.verdict import Action, CategoryDecision, GuardrailResult, Scores
 
-DOUBT: Final = 1.0
+DOUBT: Final = 0.5
 _DOUBT = exp(DOUBT)
 
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from guardproxy.errors import ClassifierError, ClassifierMissing, PolicyError
 from guardproxy.policy.config import GuardrailConfig
 from guardproxy.policy.decide import (
+    DOUBT,
     Guardrail,
     decide,
     decide_without_scores,
@@ -223,10 +224,14 @@ def test_without_partial_thresholds_nothing_changes() -> None:
 def test_what_was_joined_has_to_be_surer() -> None:
     doubt = doubted({"a": 0.0, "b": 0.5, "c": 0.9, "d": 1.0})
 
-    assert doubt == pytest.approx({"a": 0.0, "b": 0.269, "c": 0.768, "d": 1.0}, abs=0.001)
+    assert doubt == pytest.approx({"a": 0.0, "b": 0.378, "c": 0.845, "d": 1.0}, abs=0.001)
 
 
-@pytest.mark.parametrize("score", [math.nan, -0.5, 1.2, 1 + 1 / (math.e - 1), 1.9, math.inf])
+NOWHERE = 1 + 1 / (math.exp(DOUBT) - 1)
+"""Where what doubt divides by is nothing."""
+
+
+@pytest.mark.parametrize("score", [math.nan, -0.5, 1.2, 1.9, NOWHERE, 2.6, math.inf])
 def test_doubt_makes_no_probability_of_what_is_none(score: float) -> None:
     (entry,) = resolve([only(selfharm=0.5)], {})
     with pytest.raises((ClassifierError, ZeroDivisionError)):
