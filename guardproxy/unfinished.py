@@ -18,11 +18,15 @@ LONGEST_HEADER = 500
 # The end of a text that may be the beginning of a value which only its next characters make
 # recognisable: an address, a key, a number in groups, an IBAN.
 _SEPARATORS = r"\s,;!?\u3001\u3002\uff0c\uff01\uff1b\uff1f"
-_BETWEEN = r"(?:[^\S\r\n]|[()./\u2010-\u2015\u2212\ufe58\ufe63\uff08\uff09\uff0d\uff0e-])"
+_BETWEEN = (
+    r"(?:[^\S\r\n]|[()./_*`~\u00b7\u2022\u2027\u2219\u22c5\u30fb\ufe0f\u20e3"
+    r"\u2010-\u2015\u2212\ufe58\ufe63\uff08\uff09\uff0d\uff0e-])"
+)
+"""What stands between groups of digits: signs of numbers, dots, mark-up, keycaps."""
 _UNFINISHED = re.compile(
     rf"(?:[^{_SEPARATORS}]+"  # one run without white space
     r"|(?:[A-Z]{1,2}\d\d?|[+\uff0b]?[(\uff08]?\d)[\dA-Z]*"  # an IBAN's or a number's beginning, ...
-    rf"(?:{_BETWEEN}{{1,3}}[\dA-Z]{{1,12}})*{_BETWEEN}{{0,3}})"  # ... and its groups
+    rf"(?:{_BETWEEN}{{1,7}}[\dA-Z]{{1,12}})*{_BETWEEN}{{0,7}})"  # ... and its groups
     r"\Z"
 )
 _TOKEN = re.compile(r"(?<![A-Za-z0-9])eyJ[A-Za-z0-9_.-]*\Z")

@@ -15,6 +15,14 @@ from guardproxy.unfinished import _UNFINISHED, LONGEST_VALUE, is_half, unfinishe
         ("Write to anna@exam", "anna@exam"),
         ("Your card is 4111 1111 ", "4111 1111 "),
         ("Pay to DE89 3704", "DE89 3704"),
+        ("Your card is 4111_1111", "4111_1111"),
+        ("Your card is **4111** **1111** ", "4111** **1111** "),
+        ("Your card is `4111` `1111` `11", "4111` `1111` `11"),
+        ("Your card is 4111 \u00b7 1111 \u00b7 ", "4111 \u00b7 1111 \u00b7 "),
+        (
+            "Your card is 4\ufe0f\u20e3 1\ufe0f\u20e3 1\ufe0f\u20e3",
+            "4\ufe0f\u20e3 1\ufe0f\u20e3 1\ufe0f\u20e3",
+        ),
         ("It is sunny, ", ""),
         ("It is sunny", "sunny"),
         ("x" * 300, "x" * LONGEST_VALUE),
@@ -49,7 +57,7 @@ def test_no_half_of_a_value(end: str) -> None:
     assert not is_half(end)
 
 
-@given(st.text(st.sampled_from("abAB12+-(. \n,\u3002\uff11\u00e9@"), max_size=200))
+@given(st.text(st.sampled_from("abAB12+-(._* \n,\u3002\uff11\u00e9@"), max_size=200))
 def test_where_no_digit_is_an_unfinished_value_is_found_from_the_end(text: str) -> None:
     found = _UNFINISHED.search(text, max(0, len(text) - LONGEST_VALUE))
 
