@@ -3,7 +3,8 @@
 Most long runs of base64 are sealed: encrypted thoughts, signatures, cursors, keys of a cache.
 Clients send them back as they came, and no model reads them. A server that reads a string as a
 medium knows its kind from somewhere: its first bytes, a media type beside it, or the name of a
-field around it. What has one of these is a medium, and all else is text as everywhere.
+field around it. What has one of these is a medium, and all else is text as everywhere, but for what
+`coded` knows as sealed.
 """
 
 from __future__ import annotations
