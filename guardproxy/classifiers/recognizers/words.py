@@ -36,4 +36,8 @@ PHONE_WORDS: Final = _words(
 CHINESE_OR_PHONE: Final = re.compile(rf"[\u4e00-\u9fff]|{PHONE_WORDS.pattern}", re.IGNORECASE)
 """Eleven digits of a mobile number among Chinese words are hardly anything else."""
 
+AWS_WORDS: Final = re.compile(
+    r"aws|secret[_ -]?(?:access[_ -]?)?key|access[_ -]?key", re.IGNORECASE
+)
+
 AADHAAR_WORDS: Final = _words("uid|uidai", "aa?dha+r|आधार")

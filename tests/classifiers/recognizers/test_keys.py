@@ -11,6 +11,7 @@ from guardproxy.classifiers.recognizers import Kind, findings, pii_score
 from guardproxy.classifiers.recognizers.keys import is_secret, is_varied
 
 BODY = "aB3dE6gH9jK2mN5pQ8sT1vW4yZ7bC0eF3hI6kL9oR2uX5"
+HEX = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 
 KEYS = {
     "aws": "AKIA" + "Q3EGRWTZ5XK7HNVJ",
@@ -27,6 +28,36 @@ KEYS = {
     "npm": "npm_" + BODY[:36],
     "pypi": "pypi-AgE" + BODY + BODY[:10],
     "sendgrid": "SG." + BODY[:22] + "." + BODY[:43],
+    "stripe, webhook": "whsec_" + BODY[:32],
+    "groq": "gsk_" + (BODY * 2)[:52],
+    "xai": "xai-" + (BODY * 2)[:80],
+    "perplexity": "pplx-" + (BODY * 2)[:48],
+    "tavily": "tvly-" + BODY[:32],
+    "tavily, development": "tvly-dev-" + BODY[:32],
+    "replicate": "r8_" + BODY[:37],
+    "langsmith": "lsv2_pt_" + HEX[:32] + "_" + HEX[:10],
+    "databricks": "dapi" + HEX[:32] + "-2",
+    "digitalocean": "dop_v1_" + HEX[:64],
+    "supabase": "sbp_" + HEX[:40],
+    "planetscale": "pscale_tkn_" + BODY[:43],
+    "vault": "hvs." + BODY,
+    "doppler": "dp.st.dev." + BODY[:40],
+    "shopify": "shpat_" + HEX[:32],
+    "atlassian": "ATATT3xFfGF0" + (BODY * 5)[:180],
+    "linear": "lin_api_" + BODY[:40],
+    "notion": "ntn_" + "31415926535" + BODY[:35],
+    "figma": "figd_" + BODY[:40],
+    "airtable": "pat" + BODY[:14] + "." + HEX[:64],
+    "postman": "PMAK-" + HEX[:24] + "-" + HEX[:34],
+    "new relic": "NRAK-" + BODY[:27].upper(),
+    "grafana": "glsa_" + BODY[:32] + "_" + HEX[:8],
+    "sentry": "sntryu_" + HEX[:64],
+    "docker": "dckr_pat_" + BODY[:27],
+    "rubygems": "rubygems_" + HEX[:48],
+    "slack, app": "xapp-1-A01B2C3D4E5-1234567890123-" + HEX[:64],
+    "telegram": "1234567890:AA" + BODY[:33],
+    "brevo": "xkeysib-" + HEX[:64] + "-" + BODY[:16],
+    "age": "AGE-SECRET-KEY-1" + (BODY * 2)[:58].upper(),
     "private key": "-----BEGIN OPENSSH PRIVATE KEY-----",
     "private key, plain": "-----BEGIN PRIVATE KEY-----",
     "pgp": "-----BEGIN PGP PRIVATE KEY BLOCK-----",
@@ -45,6 +76,22 @@ def test_a_key_is_found(maker: str) -> None:
 @pytest.mark.parametrize("maker", [maker for maker in KEYS if not KEYS[maker].startswith("-")])
 def test_a_key_is_found_behind_its_name(maker: str, before: str) -> None:
     assert [finding.kind for finding in findings(before + KEYS[maker])] == [Kind.KEY]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"AWS_SECRET_ACCESS_KEY={BODY[:40]}",
+        f'aws_secret_access_key = "{BODY[:20]}/+{BODY[20:38]}"',
+        f"secretKey: {BODY[:40]}",
+        f"{BODY[:40]} is the access key",
+    ],
+)
+def test_a_secret_access_key_is_found_beside_its_name(text: str) -> None:
+    (finding,) = findings(text)
+
+    assert finding.kind is Kind.KEY
+    assert finding.end - finding.start == 40
 
 
 @pytest.mark.parametrize("header", [17, 100, 6_000])
@@ -101,6 +148,16 @@ def test_random_keys_are_no_words() -> None:
         "-----BEGIN PUBLIC KEY-----",
         "-----BEGIN CERTIFICATE-----",
         "xoxo-hugs",
+        "gsk_your_groq_api_key_goes_right_here_please",
+        "xai-research-group-and-its-many-friends-in-the-town",
+        "figd_your-personal-access-token-of-the-design-tool",
+        "hvs.your-vault-token-goes-here",
+        "patients.0123",
+        "at 12345678:AA",
+        f"AWS commit {HEX[:40]}",
+        f"the access key of {BODY[:39]}",
+        f"digest {BODY[:40]}",
+        "s3://aws/Access/Key/Reports2024/Quarter3/Summary9",
     ],
 )
 def test_no_key(text: str) -> None:
