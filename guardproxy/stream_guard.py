@@ -9,36 +9,21 @@ once a passing judgement has covered all of its pieces and those of every event 
     passed(question)  that was judged and may go
     release()         the events that may leave now
 
-A judgement does not see a whole channel but a window of it: the new text and what stood just
-before, so that the work grows with the answer, not with its square, and memory is bounded.
-Windows begin at multiples of a step, so that a later one repeats as few beginnings as possible.
+A judgement sees a window of each channel: `stream_channel`.
 """
 
 from __future__ import annotations
 
-import re
 from collections import deque
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from guardproxy.content import MediaPart, Role, TextPart
 from guardproxy.errors import StreamError
-from guardproxy.unfinished import is_half, unfinished_value
+from guardproxy.stream_channel import FRAME, WINDOW, Channel, frames_only, speaker
 from guardproxy.verdict import StreamMode
 
-WINDOW = 1_000
-"""Characters of a channel that one judgement sees, about one window of 256 tokens."""
-_STEP = 500
-_OVERLAP = 250
-"""Characters before the new text that a judgement sees again, at least."""
 _MOST_CHANNELS = 512
-_PATIENCE = 4 * WINDOW
-"""Characters said elsewhere before what looks like half of a value is taken for all of it."""
-
-_FRAME = frozenset({"sse", "raw", "$"})
-"""Channels beside the answer: comments and event names, data that is no JSON, fields around it."""
-_ANSWER = re.compile(r"\$\.(?:message|outputs|response|thinking)\b")
-"""Channels of an answer that are named like fields around one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,85 +56,6 @@ class Question:
     media_end: int
 
 
-@dataclass(slots=True)
-class _Channel:
-    """The end of one channel's text. Offsets count characters from the channel's beginning.
-
-    `judged` is how far it was judged by any thresholds, `completed` how far by the policy's own,
-    `settled` how far it may leave. `left` is how much the stream had said when its speaker went
-    on elsewhere, and `kept` what may be unfinished at the end of what is judged.
-    """
-
-    tail: str = ""
-    tail_start: int = 0
-    end: int = 0
-    judged: int = 0
-    completed: int = 0
-    settled: int = 0
-    left: int | None = None
-    kept: str = ""
-    new: list[str] = field(default_factory=list)
-
-    def add(self, text: str) -> None:
-        self.new.append(text)
-        self.end += len(text)
-        self.left = None
-
-    def leave(self, said: int) -> None:
-        if self.left is None:
-            self.left = said
-
-    def may_leave(self, end: int, said: int) -> bool:
-        """Its text up to `end` is judged, and is not the beginning of a value that goes on."""
-        if self.settled >= end:
-            return True
-        if self.left is None or self.judged < end:
-            return False
-        return said - self.left >= _PATIENCE or not is_half(self.kept)
-
-    def window(self) -> str:
-        """The new text with what stood before it."""
-        self._join()
-        return self.tail[self._window_start() - self.tail_start :]
-
-    def settle(self, covered: int, *, complete: bool, hold_values: bool) -> None:
-        """Moves the marks up to which text is judged and may leave; forgets what is over."""
-        self._join()
-        self.judged = covered
-        if complete:
-            self.completed = covered
-        text = self.tail[: covered - self.tail_start]
-        kept = unfinished_value(text) if hold_values else 0
-        self.settled = max(self.settled, covered - kept)
-        self.kept = text[len(text) - kept :]
-        start = self._window_start()
-        self.tail = self.tail[start - self.tail_start :]
-        self.tail_start = start
-
-    def _window_start(self) -> int:
-        """A multiple of the step; never decreases, as neither mark does.
-
-        Nothing is forgotten before the policy's own thresholds have judged it.
-        """
-        latest = max(0, self.completed - _OVERLAP)
-        wanted = -(-max(0, self.end - WINDOW) // _STEP) * _STEP
-        return min(wanted, latest // _STEP * _STEP)
-
-    def _join(self) -> None:
-        if self.new:
-            self.tail += "".join(self.new)
-            self.new.clear()
-
-
-def _speaker(channel: str) -> str:
-    """Whose words a channel holds: one choice's, what frames the events, or the one answer's.
-
-    Choices speak at the same time, and so does the frame; all else comes one after the other.
-    """
-    first = channel.partition(".")[0]
-    return first if first in _FRAME or first.startswith("choices[") else ""
-
-
 class StreamGuard:
     """Holds one stream.
 
@@ -170,7 +76,7 @@ class StreamGuard:
         self._mode = mode
         self._hold_values = hold_values
         self._partial = partial
-        self._channels: dict[str, _Channel] = {}
+        self._channels: dict[str, Channel] = {}
         self._events: deque[HeldEvent] = deque()
         self._media: list[MediaPart] = []
         self._media_end = 0
@@ -199,7 +105,7 @@ class StreamGuard:
         """
         ends: dict[str, int] = {}
         for name, text in pieces:
-            channel = self._channels.setdefault(name, _Channel())
+            channel = self._channels.setdefault(name, Channel())
             channel.add(text)
             self.unjudged += len(text)
             self._said += len(text)
@@ -221,13 +127,12 @@ class StreamGuard:
         value, as far as one can tell, is held for a while. What frames the events ends with any
         event that does not go on with it; its numbers and names are no values that go on.
         """
-        speakers = {_speaker(name) for name in speaking} | _FRAME
+        speakers = {speaker(name) for name in speaking} | FRAME
         over = {f"choices[{index}]" for index in finished}
         for name, channel in self._channels.items():
-            speaker = _speaker(name)
-            if speaker in over or (speaker in speakers and name not in speaking):
-                frames = speaker in _FRAME and not _ANSWER.match(name)
-                channel.leave(self._said - (_PATIENCE if frames else 0))
+            whose = speaker(name)
+            if whose in over or (whose in speakers and name not in speaking):
+                channel.leave(self._said, for_good=frames_only(name))
 
     def end(self) -> None:
         """Says that no event follows."""

@@ -19,13 +19,8 @@ from hypothesis.stateful import (
 
 from guardproxy.content import MediaKind, MediaPart, Role
 from guardproxy.errors import StreamError
-from guardproxy.stream_guard import (
-    _OVERLAP,
-    _STEP,
-    WINDOW,
-    Question,
-    StreamGuard,
-)
+from guardproxy.stream_channel import _OVERLAP, _STEP, WINDOW
+from guardproxy.stream_guard import Question, StreamGuard
 from guardproxy.unfinished import LONGEST_HEADER, LONGEST_VALUE, unfinished_value
 from guardproxy.verdict import StreamMode
 from tests.profiles import examples

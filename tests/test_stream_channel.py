@@ -1,0 +1,101 @@
+"""One channel by hand; test_stream_guard.py drives many of them."""
+
+from __future__ import annotations
+
+import pytest
+
+from guardproxy.stream_channel import _OVERLAP, _STEP, WINDOW, Channel, frames_only, speaker
+
+
+def judged(text: str, *, hold_values: bool = True) -> Channel:
+    channel = Channel()
+    channel.add(text)
+    channel.settle(len(text), complete=True, hold_values=hold_values)
+    return channel
+
+
+@pytest.mark.parametrize("length", [0, 10, WINDOW, WINDOW + 1, 3 * WINDOW + 7, 40_000])
+def test_a_window_begins_at_a_step_and_sees_enough_of_what_came_before(length: int) -> None:
+    before = "x" * length
+    channel = judged(before)
+    channel.add("new")
+
+    window = channel.window()
+
+    assert window.endswith("new")
+    assert (length + 3 - len(window)) % _STEP == 0
+    assert len(window) >= min(length, _OVERLAP) + 3
+    assert len(channel.tail) <= WINDOW + _STEP + 3
+
+
+def test_what_only_partial_thresholds_judged_is_not_forgotten() -> None:
+    channel = Channel()
+    for _ in range(20):
+        channel.add("word " * 50)
+        channel.settle(channel.end, complete=False, hold_values=False)
+
+    assert len(channel.window()) == 20 * 250
+
+
+def test_a_word_waits_for_its_end_unless_its_speaker_goes_on_elsewhere() -> None:
+    channel = judged("my friend lives in Lis")
+
+    assert channel.may_leave(len("my friend lives in "), 22)
+    assert not channel.may_leave(22, 22)
+    channel.leave(22, for_good=False)
+    assert channel.may_leave(22, 22)
+
+
+def test_half_of_a_value_waits_longer_but_not_for_ever() -> None:
+    text = "write to jane@acme"
+    channel = judged(text)
+    channel.leave(len(text), for_good=False)
+
+    assert not channel.may_leave(len(text), len(text) + WINDOW)
+    assert channel.may_leave(len(text), len(text) + 4 * WINDOW)
+
+
+def test_half_of_a_value_does_not_wait_where_nothing_goes_on() -> None:
+    text = "write to jane@acme"
+    channel = judged(text)
+    channel.leave(len(text), for_good=True)
+
+    assert channel.may_leave(len(text), len(text))
+
+
+def test_text_that_goes_on_is_unfinished_again() -> None:
+    text = "write to jane@acme"
+    channel = judged(text)
+    channel.leave(len(text), for_good=True)
+    channel.add(".co")
+    channel.settle(channel.end, complete=True, hold_values=True)
+
+    assert not channel.may_leave(channel.end, channel.end)
+
+
+def test_nothing_unjudged_leaves() -> None:
+    channel = judged("all of it. ", hold_values=False)
+    channel.add("and more")
+    channel.leave(10_000, for_good=True)
+
+    assert channel.may_leave(len("all of it. "), 10_000)
+    assert not channel.may_leave(channel.end, 100_000)
+
+
+@pytest.mark.parametrize(
+    ("channel", "whose", "frame"),
+    [
+        ("choices[0].content", "choices[0]", False),
+        ("choices[12].tool_calls[3]", "choices[12]", False),
+        ("sse", "sse", True),
+        ("raw", "raw", True),
+        ("$.id", "$", True),
+        ("$.message.content", "$", False),
+        ("$.response", "$", False),
+        ("$.responses", "$", True),
+        ("output[0].content[1]", "", False),
+    ],
+)
+def test_who_speaks_in_a_channel(channel: str, whose: str, *, frame: bool) -> None:
+    assert speaker(channel) == whose
+    assert frames_only(channel) is frame
