@@ -83,6 +83,7 @@ class RunConfig:
             "authored_requests": 8.0,
             "authored_documents": 20.0,
             "authored_probes": 20.0,
+            "authored_scenes": 12.0,
             "handwritten_seeds": 1.0,
             "authored": 2.5,
             "relabelled": 3.0,
@@ -107,7 +108,6 @@ class RunConfig:
             "case": 0.06,
             "context": 0.08,
             "join": 0.05,
-            "cut": 0.05,
         }
     )
 

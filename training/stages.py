@@ -52,6 +52,7 @@ HEAD_SOURCE_WEIGHTS: Final = {
     "authored_context": 1.0,
     "authored_documents": 1.0,
     "authored_probes": 1.0,
+    "authored_scenes": 1.0,
     "relabelled": 0.35,
 }
 """Less than in fine-tuning: a head sees every row that was written, and known sources need room."""
@@ -65,7 +66,7 @@ _MOST_WINDOWS: Final = 6
 _CHANGED_SHARE: Final = 0.25
 _CHANGES_FOR_HEADS: Final = (
     *("needle", "needle", "filler", "prefix", "repeat", "switch", "wrap", "noise", "case"),
-    *("context", "context", "join", "join", "cut"),
+    *("context", "context", "join", "join"),
 )
 
 

@@ -15,6 +15,7 @@ from guardproxy.policy.taxonomy import V2_CATEGORIES
 TRAINING = Path(__file__).parents[2] / "training"
 FILES = sorted((TRAINING / "measured").glob("conversations_*.jsonl"))
 DOCUMENTS = TRAINING / "measured" / "documents.jsonl"
+SCENES = TRAINING / "measured" / "scenes.jsonl"
 LANGUAGES = {"ar", "de", "en", "es", "fr", "it", "ja", "ko", "pt", "ru", "zh"}
 KINDS = {"pair", "alone_harmful", "alone_harmless", "clean_last", "plain"}
 
@@ -75,14 +76,25 @@ def test_documents_are_long_and_harmless() -> None:
         assert len(row["text"]) > 300, row["id"]
 
 
+def test_scenes_are_of_all_languages_and_of_both_kinds() -> None:
+    rows = lines_of(SCENES)
+
+    assert len(read_rows([SCENES])) == len(rows)
+    assert {(row["source"], row["kind"]) for row in rows} == {("measured_scene", "scene")}
+    assert len({row["id"] for row in rows}) == len(rows)
+    for lang in LANGUAGES:
+        harmful = [is_harmful(row) for row in rows if row["lang"] == lang]
+        assert 4 <= sum(harmful) <= len(harmful) - 4, lang
+
+
 def test_nothing_measured_is_trained_on() -> None:
     trained = {
         normal(row["text"])
         for file in (TRAINING / "authored").glob("*.jsonl")
         for row in lines_of(file)
-        if row.get("context") or row["source"] == "authored_documents"
+        if row.get("context") or row["source"] in ("authored_documents", "authored_scenes")
     }
 
-    for file in (*FILES, DOCUMENTS):
+    for file in (*FILES, DOCUMENTS, SCENES):
         same = [row["id"] for row in lines_of(file) if normal(row["text"]) in trained]
         assert same == []
