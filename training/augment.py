@@ -5,7 +5,6 @@ Each change keeps only those labels it cannot have made wrong; the others become
 
 from __future__ import annotations
 
-import itertools
 import json
 import random
 import unicodedata
@@ -30,13 +29,6 @@ _LEET: Final = str.maketrans("aeiost", "431057")
 _MORE_NOISE: Final = 0.3
 _TURN: Final = 200
 """Characters of a turn, at most."""
-
-_LEAST_CUT: Final = 14
-"""Shorter texts are not cut: the pieces would say nothing."""
-_AT_SPACES: Final = 0.7
-"""How often a cut moves to the nearest space."""
-_LAST_PIECE: Final = (0.35, 0.75)
-"""Share of a harmful text that its last piece holds: more often than not what does the harm."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,35 +232,6 @@ def _torn(text: str, chance: random.Random) -> str:
     return text[:place] + ("" if text[place] == " " else " " + text[place]) + text[place + 1 :]
 
 
-def cut(row: Row, pools: Pools, chance: random.Random) -> Row:
-    """The text in pieces, each a message of its own: the last is judged behind the others.
-
-    Of a harmful text the last piece is a large one: what was harmful before it and is over by then
-    was judged by itself.
-    """
-    text = row.text.strip()
-    if row.context or not _LEAST_CUT <= len(text) <= _SHORT:
-        return row
-    most = len(text) - 1
-    low, high = _LAST_PIECE if row.positive else (0.0, 1.0)
-    last = min(most, max(1, round(len(text) * (1 - chance.uniform(low, high)))))
-    if chance.random() < _AT_SPACES:
-        last = min(
-            (i for i, sign in enumerate(text) if sign == " "),
-            key=lambda i: abs(i - last),
-            default=last,
-        )
-    places = sorted({*(chance.randint(1, most) for _ in range(chance.randint(0, 2))), last})
-    starts = [0, *(place for place in places if place < last), last]
-    answers = pools.fragments.get(row.lang, ()) if chance.random() < 0.5 else ()
-    talk = ""
-    for start, end in itertools.pairwise(starts):
-        talk += turn("user", text[start:end])
-        if answers:
-            talk += turn("assistant", chance.choice(answers).text)
-    return replace(row, text=text[last:].strip(), context=talk)
-
-
 CHANGES: Final[Mapping[str, Callable[[Row, Pools, random.Random], Row]]] = {
     "prefix": prefix,
     "needle": needle,
@@ -280,5 +243,4 @@ CHANGES: Final[Mapping[str, Callable[[Row, Pools, random.Random], Row]]] = {
     "case": case,
     "context": context,
     "join": join,
-    "cut": cut,
 }

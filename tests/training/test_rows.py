@@ -20,7 +20,6 @@ from training.augment import (
     Pools,
     augmented,
     both,
-    cut,
     join,
     needle,
     prefix,
@@ -312,25 +311,6 @@ def test_a_long_text_is_not_run_together_with_others() -> None:
     long = a_row("x" * 80, HATE)
 
     assert join(long, POOLS, random.Random(0)) is long
-
-
-def test_a_cut_text_is_told_in_messages_and_the_last_is_judged() -> None:
-    text = "They should all be thrown out of this country."
-    for seed in range(60):
-        told = cut(a_row(text, HATE), POOLS, random.Random(seed))
-        said = [line.removeprefix("user: ") for line in told.context.splitlines()]
-        pieces = [*(piece for piece in said if not piece.startswith("assistant: ")), told.text]
-
-        assert told.labels == HATE
-        assert len(pieces) in {2, 3, 4}
-        assert "".join(pieces).replace(" ", "") == text.replace(" ", "")
-        assert 0.2 < len(told.text) / len(text) < 0.9
-
-
-def test_what_is_too_short_to_cut_stays_whole() -> None:
-    short = a_row("bad words", HATE)
-
-    assert cut(short, POOLS, random.Random(0)) is short
 
 
 def test_labels_of_two_texts_join() -> None:
