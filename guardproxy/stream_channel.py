@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from typing import Self
 
 from guardproxy.unfinished import is_half, unfinished_value
 
@@ -30,11 +31,15 @@ _ANSWER = re.compile(r"\$\.(?:message|outputs|response|thinking)\b")
 class Channel:
     """The end of one channel's text. Offsets count characters from the channel's beginning.
 
+    `speaker` is whose words it holds; with `frames` it stands beside the answer: its numbers and
+    names do not go on.
     `judged` is how far it was judged by any thresholds, `completed` how far by the policy's own,
     `settled` how far it may leave. `left` is how much the stream had said when its speaker went
     on elsewhere, and `kept` what may be unfinished at the end of what is judged.
     """
 
+    speaker: str = ""
+    frames: bool = False
     tail: str = ""
     tail_start: int = 0
     end: int = 0
@@ -45,15 +50,21 @@ class Channel:
     kept: str = ""
     new: list[str] = field(default_factory=list)
 
+    @classmethod
+    def of(cls, name: str) -> Self:
+        """An empty channel of that name."""
+        whose = speaker(name)
+        return cls(whose, frames=whose in FRAME and not _ANSWER.match(name))
+
     def add(self, text: str) -> None:
         self.new.append(text)
         self.end += len(text)
         self.left = None
 
-    def leave(self, said: int, *, for_good: bool) -> None:
-        """Its speaker goes on elsewhere; `for_good`, nothing at its end will be continued."""
+    def leave(self, said: int) -> None:
+        """Its speaker goes on elsewhere."""
         if self.left is None:
-            self.left = said - (_PATIENCE if for_good else 0)
+            self.left = said - (_PATIENCE if self.frames else 0)
 
     def may_leave(self, end: int, said: int) -> bool:
         """Its text up to `end` is judged, and is not the beginning of a value that goes on."""
@@ -104,8 +115,3 @@ def speaker(channel: str) -> str:
     """
     first = channel.partition(".")[0]
     return first if first in FRAME or first.startswith("choices[") else ""
-
-
-def frames_only(channel: str) -> bool:
-    """Whether a channel stands beside the answer: its numbers and names do not go on."""
-    return speaker(channel) in FRAME and not _ANSWER.match(channel)

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 
 from guardproxy.content import MediaPart, Role, TextPart
 from guardproxy.errors import StreamError
-from guardproxy.stream_channel import FRAME, WINDOW, Channel, frames_only, speaker
+from guardproxy.stream_channel import FRAME, WINDOW, Channel
 from guardproxy.verdict import StreamMode
 
 _MOST_CHANNELS = 512
@@ -105,7 +105,9 @@ class StreamGuard:
         """
         ends: dict[str, int] = {}
         for name, text in pieces:
-            channel = self._channels.setdefault(name, Channel())
+            channel = self._channels.get(name)
+            if channel is None:
+                channel = self._channels[name] = Channel.of(name)
             channel.add(text)
             self.unjudged += len(text)
             self._said += len(text)
@@ -127,12 +129,12 @@ class StreamGuard:
         value, as far as one can tell, is held for a while. What frames the events ends with any
         event that does not go on with it; its numbers and names are no values that go on.
         """
-        speakers = {speaker(name) for name in speaking} | FRAME
+        speakers = {self._channels[name].speaker for name in speaking} | FRAME
         over = {f"choices[{index}]" for index in finished}
         for name, channel in self._channels.items():
-            whose = speaker(name)
+            whose = channel.speaker
             if whose in over or (whose in speakers and name not in speaking):
-                channel.leave(self._said, for_good=frames_only(name))
+                channel.leave(self._said)
 
     def end(self) -> None:
         """Says that no event follows."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from guardproxy.stream_channel import _OVERLAP, _STEP, WINDOW, Channel, frames_only, speaker
+from guardproxy.stream_channel import _OVERLAP, _STEP, WINDOW, Channel
 
 
-def judged(text: str, *, hold_values: bool = True) -> Channel:
-    channel = Channel()
+def judged(text: str, *, name: str = "choices[0].content", hold_values: bool = True) -> Channel:
+    channel = Channel.of(name)
     channel.add(text)
     channel.settle(len(text), complete=True, hold_values=hold_values)
     return channel
@@ -42,14 +42,14 @@ def test_a_word_waits_for_its_end_unless_its_speaker_goes_on_elsewhere() -> None
 
     assert channel.may_leave(len("my friend lives in "), 22)
     assert not channel.may_leave(22, 22)
-    channel.leave(22, for_good=False)
+    channel.leave(22)
     assert channel.may_leave(22, 22)
 
 
 def test_half_of_a_value_waits_longer_but_not_for_ever() -> None:
     text = "write to jane@acme"
     channel = judged(text)
-    channel.leave(len(text), for_good=False)
+    channel.leave(len(text))
 
     assert not channel.may_leave(len(text), len(text) + WINDOW)
     assert channel.may_leave(len(text), len(text) + 4 * WINDOW)
@@ -57,16 +57,16 @@ def test_half_of_a_value_waits_longer_but_not_for_ever() -> None:
 
 def test_half_of_a_value_does_not_wait_where_nothing_goes_on() -> None:
     text = "write to jane@acme"
-    channel = judged(text)
-    channel.leave(len(text), for_good=True)
+    channel = judged(text, name="$.id")
+    channel.leave(len(text))
 
     assert channel.may_leave(len(text), len(text))
 
 
 def test_text_that_goes_on_is_unfinished_again() -> None:
     text = "write to jane@acme"
-    channel = judged(text)
-    channel.leave(len(text), for_good=True)
+    channel = judged(text, name="$.id")
+    channel.leave(len(text))
     channel.add(".co")
     channel.settle(channel.end, complete=True, hold_values=True)
 
@@ -74,9 +74,9 @@ def test_text_that_goes_on_is_unfinished_again() -> None:
 
 
 def test_nothing_unjudged_leaves() -> None:
-    channel = judged("all of it. ", hold_values=False)
+    channel = judged("all of it. ", name="sse", hold_values=False)
     channel.add("and more")
-    channel.leave(10_000, for_good=True)
+    channel.leave(10_000)
 
     assert channel.may_leave(len("all of it. "), 10_000)
     assert not channel.may_leave(channel.end, 100_000)
@@ -97,5 +97,6 @@ def test_nothing_unjudged_leaves() -> None:
     ],
 )
 def test_who_speaks_in_a_channel(channel: str, whose: str, *, frame: bool) -> None:
-    assert speaker(channel) == whose
-    assert frames_only(channel) is frame
+    named = Channel.of(channel)
+
+    assert (named.speaker, named.frames) == (whose, frame)
