@@ -87,7 +87,7 @@ KEYS: Final[tuple[Recognizer, ...]] = (
     _key("hvs.", r"[A-Za-z0-9_-]{24,251}+"),  # HashiCorp Vault
     _key("dp.", r"[a-z]{2,5}\.(?:[a-z0-9_-]{2,35}\.)?+[A-Za-z0-9]{40,44}"),  # Doppler
     _key("shp", r"(?:at|ca|pa|ss)_[0-9a-fA-F]{32}"),  # Shopify
-    _key("ATATT3", r"[A-Za-z0-9_=-]{180,251}+"),  # Atlassian
+    _key("ATATT3", r"[A-Za-z0-9_=-]{60,251}+"),  # Atlassian
     _key("lin_api_", r"[A-Za-z0-9]{40}"),  # Linear
     _key("ntn_", r"\d{11}[A-Za-z0-9]{35}"),  # Notion
     _key("figd_", r"[A-Za-z0-9_-]{40,128}+"),  # Figma

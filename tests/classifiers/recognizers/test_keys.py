@@ -9,6 +9,7 @@ import pytest
 
 from guardproxy.classifiers.recognizers import Kind, findings, pii_score
 from guardproxy.classifiers.recognizers.keys import is_secret, is_varied
+from guardproxy.unfinished import LONGEST_VALUE
 
 BODY = "aB3dE6gH9jK2mN5pQ8sT1vW4yZ7bC0eF3hI6kL9oR2uX5"
 HEX = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
@@ -70,6 +71,11 @@ def test_a_key_is_found(maker: str) -> None:
 
     assert finding.kind is Kind.KEY
     assert finding.end - finding.start == len(KEYS[maker])
+
+
+@pytest.mark.parametrize("maker", [maker for maker in KEYS if not KEYS[maker].startswith("-")])
+def test_a_key_is_known_before_a_stream_lets_its_beginning_go(maker: str) -> None:
+    assert pii_score("use " + KEYS[maker][:LONGEST_VALUE]) == 0.99
 
 
 @pytest.mark.parametrize("before", ["TOKEN_", "export API-KEY-", "url=https://api.acme.io/?key="])
