@@ -23,7 +23,10 @@ FOREIGN = ("ARMENIAN", "CHEROKEE", "COPTIC", "CYRILLIC", "DESERET", "GREEK", "LI
 SMALL_CAPITAL = re.compile("LATIN LETTER SMALL CAPITAL ([A-Z])")
 CHANGED = re.compile("LATIN (SMALL|CAPITAL) LETTER (?:DOTLESS )?([A-Z])(?: WITH .*)?")
 MISSING = {"\u03ba": "k", "\u043a": "k", "\u043c": "m", "\u043f": "n", "\u056c": "l"}
+MISSING |= {"\u03b5": "e", "\u03b7": "n", "\u03c9": "w"}
 """Small letters that UTS 39 leaves out, as their shapes differ a little."""
+PHONETIC = {"\u0251": "a", "\u0261": "g", "\u028d": "m"}
+"""Confusables whose names do not say what they look like."""
 LETTERS_PER_LINE = 16
 ENCLOSED = re.compile("NEGATIVE (?:CIRCLED|SQUARED) LATIN CAPITAL LETTER ([A-Z])")
 
@@ -94,7 +97,7 @@ def changed() -> str:
 def changed_letter(letter: str) -> str:
     if unicodedata.normalize("NFKD", letter) != letter:
         return ""
-    if plain := small_capital(letter):
+    if plain := PHONETIC.get(letter) or small_capital(letter):
         return letter + plain
     found = CHANGED.fullmatch(unicodedata.name(letter, ""))
     return letter + (found[2].lower() if found[1] == "SMALL" else found[2]) if found else ""

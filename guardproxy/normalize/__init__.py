@@ -13,7 +13,8 @@ import unicodedata
 from collections.abc import Sequence
 
 from guardproxy.normalize.characters import clean
-from guardproxy.normalize.encodings import decode_runs, read_entities, unescape
+from guardproxy.normalize.encodings import decode_runs
+from guardproxy.normalize.escapes import read_entities, unescape
 from guardproxy.normalize.slices import substitute
 from guardproxy.normalize.spelling import respell
 
@@ -89,5 +90,5 @@ def _essence(text: str) -> str:
     """What is the same for texts that a classifier reads the same."""
     plain = read_entities(text, letters=False) if "&" in text else text
     if not plain.isascii():
-        plain = unicodedata.normalize("NFKC", substitute(_EDGE_MARKS, lambda _: "", plain))
+        plain = substitute(_EDGE_MARKS, lambda _: "", unicodedata.normalize("NFKC", plain))
     return " ".join(plain.casefold().split())

@@ -10,7 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from guardproxy import normalize
-from guardproxy.normalize import characters, encodings, slices, spelling
+from guardproxy.normalize import (
+    carriers,
+    characters,
+    encodings,
+    escapes,
+    invisibles,
+    marks,
+    slices,
+    spelling,
+)
 from guardproxy.normalize.slices import (
     REACH,
     occurs,
@@ -23,9 +32,13 @@ PATTERNS = {
     f"{module.__name__}.{name}": getattr(module, name)
     for module, names in (
         (normalize, ("_EDGE_MARKS", "_GAP")),
-        (characters, ("_ALIKE", "_APART", "_BEYOND", "_INVISIBLE", "_MARK", "_SELECTORS")),
-        (encodings, ("_BASE32", "_BASE64", "_BINARY_HINT", "_EMPHASIS_IN_WORD")),
-        (encodings, ("_GLUED_HEX", "_HEX_HINT")),
+        (carriers, ("_CARRIERS", "_TAGS", "_TELLING")),
+        (characters, ("_ALIKE", "_BEYOND")),
+        (invisibles, ("_APART", "_INVISIBLE", "_MISPLACED", "_MISPLACED_BEYOND")),
+        (marks, ("MARK",)),
+        (encodings, ("_BASE32", "_BASE64", "_BINARY_HINT")),
+        (encodings, ("_DECIMAL", "_GLUED_HEX", "_HEX_HINT", "_SMALL_BASE32")),
+        (escapes, ("_EMPHASIS_HINT", "_EMPHASIS_IN_WORD")),
         (spelling, ("_APART", "_APART_HINT", "_LEET_HINT")),
     )
     for name in names
@@ -35,7 +48,8 @@ PIECES = (
     "QUJD", "AAAAAAAAAAAAAAAA", "word", "**", "~~", "*", "h*e*l", "pa**ss**", "p a s s ",
     "p\u00a0a\u00a0s\u00a0s", "\u200b", "\ufe0f", "\ufe01\ufe02", "\u0301", "\U0001f1e6", "\u0430",
     "\u4eca\u5929", "g00d", "w" * 30, "x.y.z.", "<", ">", "<b>", "</i>", "<!--", "-->", " " * 70,
-    "0x6f", "\\x61", "61626364", "61 62 ", ",", ":", "\u200b" * 40,
+    "0X6f, ", "00", ";", "x. y, ", "(k)", "0x6f", "\\x61", "61626364", "61 62 ", ",", ":",
+    "\u200b" * 40, "107 ", "32, ", "99",
 )  # fmt: skip
 
 
@@ -65,7 +79,7 @@ def test_what_lies_within_runs_is_found_there(parts: list[str]) -> None:
 
 @given(parts=st.lists(st.sampled_from(PIECES), max_size=150))
 def test_what_begins_with_a_sign_is_found_by_it(parts: list[str]) -> None:
-    pattern, text = encodings._TAG_IN_WORD, "".join(parts)
+    pattern, text = escapes._TAG_IN_WORD, "".join(parts)
 
     assert substitute_from("<", pattern, shown, text) == pattern.sub(shown, text)
 
