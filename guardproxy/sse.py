@@ -35,12 +35,14 @@ class ServerSentEvent:
             LF came with a later read, the LF is the first byte of the next event's `raw`.
         extra: every other text of the block in order: comments, values of `id` and `retry`,
             whole lines of unknown fields, values of `event` that a later `event` replaced.
+        ids: those of them that stand in fields the specification knows.
     """
 
     data: str | None
     event: str
     raw: bytes
     extra: tuple[str, ...]
+    ids: tuple[str, ...] = ()
 
 
 def taken_for_data(text: str) -> Iterator[str]:
@@ -74,14 +76,15 @@ class EventDecoder:
         self._data: list[str] = []
         self._event: str | None = None
         self._extra: list[str] = []
+        self._ids: list[str] = []
 
     def feed(self, chunk: bytes) -> list[ServerSentEvent]:
         """The events that end in this chunk, in order.
 
         Raises:
             StreamError: bytes are not UTF-8 or NUL, an event is too large, or a line that is no
-                field could be taken for data. Events that ended
-                before are still given first: the call after raises then, as does every later one.
+                field could be taken for data. Events that ended before are still given first: the
+                call after raises then, as does every later one.
         """
         if self._failure is not None:
             raise self._failure
@@ -171,12 +174,18 @@ class EventDecoder:
                 self._data.append(value)
             case "event":
                 if self._event is not None:
-                    self._extra.append(self._event)
+                    self._say_id(self._event)
                 self._event = value
-            case "" | "id" | "retry":
+            case "id" | "retry":
+                self._say_id(value)
+            case "":
                 self._extra.append(value)
             case _:
                 self._extra.append(line)
+
+    def _say_id(self, value: str) -> None:
+        self._extra.append(value)
+        self._ids.append(value)
 
     def _end_block(self) -> ServerSentEvent:
         event = ServerSentEvent(
@@ -184,10 +193,12 @@ class EventDecoder:
             event=self._event or "",
             raw=bytes(self._block),
             extra=tuple(self._extra),
+            ids=tuple(self._ids),
         )
         self._block.clear()
         self._block_start = self._line_start = 0
         self._data.clear()
         self._event = None
         self._extra.clear()
+        self._ids.clear()
         return event

@@ -21,8 +21,9 @@ _OVERLAP = 250
 _PATIENCE = 4 * WINDOW
 """Characters said elsewhere before what looks like half of a value is taken for all of it."""
 
-FRAME = frozenset({"sse", "raw", "$"})
-"""Channels beside the answer: comments and event names, data that is no JSON, fields around it."""
+FRAME = frozenset({"sse", "raw", "$", "choices"})
+"""Channels beside the answer: comments and event names, data that is no JSON, fields around it,
+what is said across choices."""
 _ANSWER = re.compile(r"\$\.(?:message|outputs|response|thinking)\b")
 """Channels of an answer that are named like fields around one."""
 
@@ -31,8 +32,8 @@ _ANSWER = re.compile(r"\$\.(?:message|outputs|response|thinking)\b")
 class Channel:
     """The end of one channel's text. Offsets count characters from the channel's beginning.
 
-    `speaker` is whose words it holds; with `frames` it stands beside the answer: its numbers and
-    names do not go on.
+    `speaker` is whose words it holds; with `frames` it stands beside the answer, and as long as
+    each of its texts is one word, they are ids and names, which do not go on (`ids`).
     `judged` is how far it was judged by any thresholds, `completed` how far by the policy's own,
     `settled` how far it may leave. `left` is how much the stream had said when its speaker went
     on elsewhere, and `kept` what may be unfinished at the end of what is judged.
@@ -40,6 +41,7 @@ class Channel:
 
     speaker: str = ""
     frames: bool = False
+    ids: bool = False
     tail: str = ""
     tail_start: int = 0
     end: int = 0
@@ -54,17 +56,19 @@ class Channel:
     def of(cls, name: str) -> Self:
         """An empty channel of that name."""
         whose = speaker(name)
-        return cls(whose, frames=whose in FRAME and not _ANSWER.match(name))
+        frames = whose in FRAME and not _ANSWER.match(name)
+        return cls(whose, frames=frames, ids=frames)
 
     def add(self, text: str) -> None:
         self.new.append(text)
         self.end += len(text)
         self.left = None
+        self.ids = self.ids and len(text.split(maxsplit=1)) < 2
 
     def leave(self, said: int) -> None:
         """Its speaker goes on elsewhere."""
         if self.left is None:
-            self.left = said - (_PATIENCE if self.frames else 0)
+            self.left = said - (_PATIENCE if self.ids else 0)
 
     def may_leave(self, end: int, said: int) -> bool:
         """Its text up to `end` is judged, and is not the beginning of a value that goes on."""

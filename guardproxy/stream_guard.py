@@ -126,14 +126,14 @@ class StreamGuard:
         """A value ends where its speaker goes on to another channel, or ends.
 
         So the last word of some reasoning is not held for as long as the answer takes; half of a
-        value, as far as one can tell, is held for a while. What frames the events ends with any
-        event that does not go on with it; its numbers and names are no values that go on.
+        value, as far as one can tell, is held for a while. What frames an event ends with it.
         """
         speakers = {self._channels[name].speaker for name in speaking} | FRAME
         over = {f"choices[{index}]" for index in finished}
         for name, channel in self._channels.items():
             whose = channel.speaker
-            if whose in over or (whose in speakers and name not in speaking):
+            elsewhere = whose in speakers and name not in speaking
+            if elsewhere or channel.frames or whose in over:
                 channel.leave(self._said)
 
     def end(self) -> None:

@@ -39,6 +39,11 @@ _HALF_DIGITS = 6
 """Digits that are half of a number worth hiding."""
 _RUN = re.compile(r"(?<![A-Za-z0-9_.-])[A-Za-z0-9_.-]{12,}+\Z")
 _LETTER = re.compile(r"[A-Za-z]")
+_TIME = re.compile(
+    r"(?:\d{4}-\d\d-\d\d[T ]?)?(?:\d\d:\d\d(?::\d\d(?:[.,]\d{1,9})?)?(?:Z|[+-]\d\d:?\d\d)?)?"
+    r"|1[5-9]\d{8}(?:\d{3})?(?:\.\d{1,9})?"
+)
+"""A date, a clock's time, Unix' seconds or milliseconds: what pings and events end in."""
 
 
 def unfinished_value(text: str) -> int:
@@ -67,7 +72,7 @@ def is_half(unfinished: str) -> bool:
         return False
     if "@" in end:
         return True
-    if end.endswith("."):
+    if end.endswith(".") or _TIME.fullmatch(end):
         return False
     if sum(map(str.isdigit, end)) >= _HALF_DIGITS:
         return True

@@ -152,6 +152,7 @@ def test_whatever_a_browser_ignores_stands_in_extra() -> None:
 
     assert event.event == "last"
     assert event.extra == ("one", "three", "four", "two", "five: 5", " sixth")
+    assert event.ids == ("three", "four", "two")
 
 
 def test_only_the_first_byte_order_mark_is_dropped() -> None:

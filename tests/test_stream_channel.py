@@ -55,12 +55,14 @@ def test_half_of_a_value_waits_longer_but_not_for_ever() -> None:
     assert channel.may_leave(len(text), len(text) + 4 * WINDOW)
 
 
-def test_half_of_a_value_does_not_wait_where_nothing_goes_on() -> None:
-    text = "write to jane@acme"
+@pytest.mark.parametrize(
+    ("text", "leaves"), [("req_01jbd6g2qdfw2", True), ("write to jane@acme", False)]
+)
+def test_an_id_beside_an_answer_does_not_wait_but_a_text_does(text: str, *, leaves: bool) -> None:
     channel = judged(text, name="$.id")
     channel.leave(len(text))
 
-    assert channel.may_leave(len(text), len(text))
+    assert channel.may_leave(len(text), len(text)) is leaves
 
 
 def test_text_that_goes_on_is_unfinished_again() -> None:
@@ -89,6 +91,7 @@ def test_nothing_unjudged_leaves() -> None:
         ("choices[12].tool_calls[3]", "choices[12]", False),
         ("sse", "sse", True),
         ("raw", "raw", True),
+        ("choices.seam", "choices", True),
         ("$.id", "$", True),
         ("$.message.content", "$", False),
         ("$.response", "$", False),

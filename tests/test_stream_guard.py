@@ -323,8 +323,23 @@ def test_half_a_value_waits_while_another_channel_speaks(beginning: str, rest: s
 def test_an_id_in_the_frame_is_no_half_of_a_value(channel: str) -> None:
     guard = StreamGuard(StreamMode.HOLD, hold_values=True)
 
-    assert run(guard, ["req_01jbd6g2qdfw2adyrt2az8hz4w"], channel) == [0]
-    assert run(guard, ["It is "], CONTENT) == [36]
+    assert run(guard, ["req_01jbd6g2qdfw2adyrt2az8hz4w"], channel) == [30]
+    assert run(guard, ["It is "], CONTENT) == [6]
+
+
+@pytest.mark.parametrize("channel", ["sse.joined", "$.note", "raw.joined"])
+@pytest.mark.parametrize(("beginning", "rest"), SPLIT[:-1])
+def test_half_a_value_in_a_text_beside_the_answer_waits(
+    channel: str, beginning: str, rest: str
+) -> None:
+    guard = StreamGuard(StreamMode.HOLD, hold_values=True)
+
+    assert run(guard, [beginning], channel) == [0]
+    assert run(guard, ["It is ", "sunny. "], CONTENT) == [0, 0]
+    guard.hold(rest.encode(), [(channel, rest)])
+    question = guard.question()
+    assert question is not None
+    assert beginning + rest in question.complete[0].text
 
 
 def test_the_answer_is_no_frame_where_its_name_is_like_one() -> None:
@@ -382,8 +397,8 @@ def test_what_frames_an_answer_does_not_end_a_value(channel: str) -> None:
 def test_what_frames_an_answer_does_not_hold_it_back(channel: str) -> None:
     guard = StreamGuard(StreamMode.HOLD, hold_values=True)
 
-    assert run(guard, ["PROCESSING"], channel) == [0]
-    assert run(guard, ["It is "], CONTENT) == [16]
+    assert run(guard, ["PROCESSING"], channel) == [10]
+    assert run(guard, ["It is "], CONTENT) == [6]
 
 
 def test_the_last_word_of_a_choice_leaves_when_it_ends() -> None:

@@ -34,7 +34,9 @@ def test_an_end_waits(text: str, end: str) -> None:
     assert text[len(text) - unfinished_value(text) :] == end
 
 
-@pytest.mark.parametrize("end", ["anna@exam", "anna@exam.", "4111 1111 ", "sk-ABCdef1234", '"a@b'])
+@pytest.mark.parametrize("end", [
+    "anna@exam", "anna@exam.", "4111 1111 ", "sk-ABCdef1234", '"a@b', "DE89 1789000000",
+])  # fmt: skip
 def test_half_of_a_value(end: str) -> None:
     assert is_half(end)
 
@@ -50,6 +52,11 @@ def test_half_of_a_value(end: str) -> None:
         'a@b.io"}',
         "gpt-5-mini",
         "a/b1/c2",
+        "2026-09-09",
+        "12:00:00.123456+00:00",
+        "2026-09-09T12:00:00Z",
+        "1789000000",
+        "1789000000123",
         "internationally",
     ],
 )

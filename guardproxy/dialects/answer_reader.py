@@ -11,7 +11,7 @@ from guardproxy.dialects.leaves import JSON_BEGINNINGS, is_json, plain_text, unf
 from guardproxy.dialects.seams import Seams
 from guardproxy.errors import RequestError, StreamError, UpstreamError
 from guardproxy.policy.config import Limits
-from guardproxy.sse import ServerSentEvent
+from guardproxy.sse import taken_for_data
 from guardproxy.strict_json import JsonValue, read, read_text
 
 DONE = "[DONE]"
@@ -54,11 +54,6 @@ def texts_of(said: Said) -> Iterator[TextPart]:
             yield TextPart(Role.ASSISTANT, inside, channel)
 
 
-def say_frame(event: ServerSentEvent, said: Said) -> None:
-    """Comments, ids and event names go on as they came, so they are judged as well."""
-    said.say("sse", "\n".join((*event.extra, event.event)).strip("\n"))
-
-
 def value_of(data: str, limits: Limits, said: Said) -> JsonValue:
     """The JSON of an event; None if it is none: then it is said as it stands.
 
@@ -66,6 +61,8 @@ def value_of(data: str, limits: Limits, said: Said) -> JsonValue:
         StreamError: it cannot be read safely.
     """
     if data.lstrip()[:1] not in JSON_BEGINNINGS:
+        if any(True for _ in taken_for_data(data)):
+            raise StreamError("an event of the stream holds data that some read line by line")
         # In lines and without: a word may end with its event, or go on in the next.
         said.say("raw", data + "\n")
         said.say("raw.joined", data)

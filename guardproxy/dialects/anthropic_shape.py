@@ -16,8 +16,6 @@ from guardproxy.policy import guardrail_body
 from guardproxy.verdict import Verdict
 
 BLOCKED_STATUS = 400
-BLOCKED_MESSAGE = "Content blocked by guardrail"
-_FAILED_MESSAGE = "Request blocked because its content could not be judged"
 _KINDS: Mapping[int, str] = {
     401: "authentication_error",
     403: "permission_error",
@@ -35,7 +33,7 @@ def refusal(verdict: Verdict) -> Refusal:
     failed = verdict.blocked_by_error
     error = {
         "type": "api_error" if failed else "invalid_request_error",
-        "message": _FAILED_MESSAGE if failed else BLOCKED_MESSAGE,
+        "message": guardrail_body.UNJUDGED_MESSAGE if failed else guardrail_body.BLOCKED_MESSAGE,
         "param": param or None,
         "code": code,
     }
@@ -48,10 +46,9 @@ def error_body(fault: Fault) -> bytes:
     kind = _KINDS.get(fault.status) or (
         "invalid_request_error" if fault.status < 500 else "api_error"
     )
-    place = f"{fault.param}: " if fault.param else ""
     error = {
         "type": kind,
-        "message": place + fault.message,
+        "message": fault.told,
         "param": fault.param,
         "code": fault.code,
     }

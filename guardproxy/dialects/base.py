@@ -76,6 +76,13 @@ class Fault:
     param: str | None
     code: str
 
+    @property
+    def told(self) -> str:
+        """The message with its place, once, for whoever reads nothing else."""
+        if not self.param or self.message.startswith(f"{self.param} "):
+            return self.message
+        return f"{self.param}: {self.message}"
+
 
 @dataclass(frozen=True, slots=True)
 class Refusal:

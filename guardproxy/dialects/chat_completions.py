@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Iterator
 
-from guardproxy.dialects import chat_request, openai_shape
-from guardproxy.dialects.answer_reader import DONE, read_whole, say_frame, value_of
+from guardproxy.dialects import chat_fields, chat_request, openai_shape
+from guardproxy.dialects.answer_reader import DONE, read_whole, value_of
 from guardproxy.dialects.base import Answered, Asked, EventRead, Fault, Piece, Refusal
 from guardproxy.dialects.chat_said import Said, read_choice
+from guardproxy.dialects.frame import Frame
 from guardproxy.dialects.leaves import is_token, left_over
 from guardproxy.dialects.order import Order
 from guardproxy.dialects.rest import Rest
-from guardproxy.dialects.seams import Seams
+from guardproxy.dialects.seams import Seams, is_shown
+from guardproxy.dialects.spelling import check_spelling, named
 from guardproxy.dialects.unfolding import Unfolding
 from guardproxy.errors import StreamError, UpstreamError
 from guardproxy.policy import guardrail_body
@@ -22,6 +25,17 @@ from guardproxy.verdict import Verdict
 
 _FOLDED = (".arguments", ".input")
 """How channels end whose text is JSON for a tool."""
+_CHOICE = re.compile(r"choices\[\d+\]")
+_CALLED = named("name", "arguments", "input")
+_SPOKEN = named(
+    *chat_fields.SAID_KNOWN,
+    tool_calls=named("index", "id", function=_CALLED, custom=_CALLED),
+    function_call=_CALLED,
+    audio=named("transcript", "data"),
+)
+_FIELDS = named(
+    choices=named("index", "text", "logprobs", "finish_reason", message=_SPOKEN, delta=_SPOKEN)
+)
 
 
 class ChatCompletions:
@@ -57,7 +71,7 @@ class ChatStream:
         silent: the member of a choice that says nothing.
     """
 
-    keep_alive = b": keep-alive\n\n"
+    keep_alive = openai_shape.KEEP_ALIVE
 
     def __init__(
         self,
@@ -71,8 +85,10 @@ class ChatStream:
         self._silent = silent
         self._head: dict[str, JsonValue] = {"id": "", "created": 0, "model": ""}
         self._choices: set[int] = set()
+        self._frame = Frame()
         self._rest = Rest()
         self._seams = Seams()
+        self._choice_seams = Seams(lambda _: "choices")
         self._order = Order()
         self._unfoldings: dict[str, Unfolding] = {}
 
@@ -81,11 +97,12 @@ class ChatStream:
 
     def read(self, event: ServerSentEvent) -> EventRead:
         said = Said()
-        say_frame(event, said)
+        said.pieces += self._frame.read(event)
         data = event.data
         if data is None or data.strip() == DONE:
             return EventRead(tuple(said.pieces), last=data is not None)
         value = value_of(data, self._limits, said)
+        check_spelling(value, _FIELDS)
         try:
             _read_body(value, self._limits, said)
             finished = self._remember(value)
@@ -93,7 +110,8 @@ class ChatStream:
             raise StreamError("an event of the stream cannot be read safely") from error
         for channel, whose in said.calls:
             self._order.stay(channel, whose)
-        pieces = tuple(self._unfolded(self._seams.read(self._rest.read(said))))
+        spoken = self._across_choices(self._seams.read(self._rest.read(said)))
+        pieces = tuple(self._unfolded(spoken))
         return EventRead(pieces, tuple(said.media), finished, closing=bool(finished))
 
     def blocked(self, verdict: Verdict, finished: Collection[int]) -> bytes:
@@ -108,6 +126,18 @@ class ChatStream:
 
     def failed(self, message: str) -> bytes:
         return openai_shape.stream_fault(message)
+
+    def _across_choices(self, pieces: Iterable[Piece]) -> Iterator[Piece]:
+        """The pieces, and what is said where one choice goes on after another.
+
+        Many clients take the first choice of each chunk for the only one there is.
+        """
+        for piece in pieces:
+            yield piece
+            choice = _CHOICE.match(piece.channel)
+            if choice and is_shown(piece.channel):
+                seam = self._choice_seams.after(Piece(choice[0], piece.text))
+                yield from (seam,) if seam else ()
 
     def _unfolded(self, pieces: Iterable[Piece]) -> Iterator[Piece]:
         """The pieces, and what JSON in the arguments of tools says to whoever decodes it."""
@@ -127,7 +157,8 @@ class ChatStream:
             return ()
         for key, known in self._head.items():
             seen = value.get(key)
-            if type(seen) is type(known) and (not isinstance(seen, str) or is_token(seen)):
+            # Azure sends annotations in chunks without id, time and model: those before hold.
+            if seen and type(seen) is type(known) and (not isinstance(seen, str) or is_token(seen)):
                 self._head[key] = seen
         finished = []
         for position, choice in enumerate(_choices(value)):

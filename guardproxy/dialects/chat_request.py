@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from guardproxy.content import MediaKind, MediaPart, Role
 from guardproxy.dialects import chat_fields as fields
 from guardproxy.dialects.base import Asked
-from guardproxy.dialects.leaves import left_over, text_of
+from guardproxy.dialects.leaves import left_over, text_leaves
 from guardproxy.dialects.request_reader import RequestReader, size_of
 from guardproxy.dialects.request_values import (
+    check_case,
     choices_of,
     count_of,
     object_of,
@@ -33,11 +34,13 @@ _COUNTS = ("max_tokens", "max_completion_tokens", "top_logprobs")
 _READ_APART = frozenset(
     {"messages", "tools", "functions", "response_format", "prediction", "guardrails", "logit_bias"}
 )
+_KNOWN = fields.REQUEST_KNOWN.union(_READ_APART, _COUNTS, {"n"})
+_MESSAGE = fields.MESSAGE_KNOWN | {"tool_call_id"}
 
 
 def read_request(body: bytes, limits: Limits) -> Asked:
     """See `Dialect.read_request`."""
-    value = object_of(body, limits)
+    value = object_of(body, limits, _KNOWN)
     refuse_unread(value, fields.REQUEST_REFUSED)
     for field in _COUNTS:
         count_of(value, field)
@@ -67,13 +70,14 @@ class _ChatReader(RequestReader):
     def _message(self, message: JsonValue, path: str) -> None:
         if not isinstance(message, dict):
             raise RequestError("must be an object", code="invalid_message", param=path)
+        check_case(message, _MESSAGE, path)
         role = role_of(message.get("role"), _ROLES, path)
         self.content(message.get("content"), role, f"{path}.content")
         if message.keys() <= _ROLE_AND_CONTENT:
             return
         for field in ("name", "refusal", "reasoning_content", "reasoning"):
             if (value := message.get(field)) is not None:
-                self.say(role, text_of(value), f"{path}.{field}")
+                self.chunks(text_leaves(value), role, f"{path}.{field}")
         self._calls(message, role, path)
         self._audio(message.get("audio"), role, f"{path}.audio")
         rest = left_over(message, fields.MESSAGE_KNOWN)
@@ -95,6 +99,7 @@ class _ChatReader(RequestReader):
     def _call(self, call: JsonValue, role: Role, path: str) -> None:
         if not isinstance(call, dict):
             raise RequestError("must be an object", code="invalid_tool_call", param=path)
+        check_case(call, fields.CALL_KNOWN, path)
         for field in ("function", "custom"):
             self.called(call.get(field), role, f"{path}.{field}")
         rest = left_over(call, {"function", "custom"})

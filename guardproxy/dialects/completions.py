@@ -33,6 +33,7 @@ _STRUCTURE = re.compile(r"model|user|service_tier|safety_identifier|prompt_cache
 _REFUSED = chat_fields.REQUEST_REFUSED - {"prompt"}
 _READ_APART = frozenset({"prompt", "suffix", "logit_bias", "guardrails"})
 _COUNTS = ("max_tokens", "min_tokens", "logprobs", "prompt_logprobs")
+_KNOWN = chat_fields.REQUEST_KNOWN.union(_READ_APART, _COUNTS, {"n", "best_of"})
 
 
 class Completions(ChatCompletions):
@@ -41,7 +42,7 @@ class Completions(ChatCompletions):
     name = "completions"
 
     def read_request(self, body: bytes, limits: Limits) -> Asked:
-        return _read(object_of(body, limits), body, limits)
+        return _read(object_of(body, limits, _KNOWN), body, limits)
 
     def open_stream(self, limits: Limits) -> ChatStream:
         return ChatStream(limits, kind="text_completion", silent=("text", ""))
@@ -53,7 +54,7 @@ class FimCompletions(ChatCompletions):
     name = "fim_completions"
 
     def read_request(self, body: bytes, limits: Limits) -> Asked:
-        value = object_of(body, limits)
+        value = object_of(body, limits, _KNOWN)
         refuse_guardrails(value)
         return _read(value, body, limits)
 

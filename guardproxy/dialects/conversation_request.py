@@ -12,9 +12,15 @@ from collections.abc import Mapping
 from guardproxy.content import MediaKind, MediaPart, Role
 from guardproxy.dialects import chat_fields
 from guardproxy.dialects.base import Asked
-from guardproxy.dialects.leaves import left_over, numbers_in, refers_to_media, text_of
+from guardproxy.dialects.leaves import left_over, numbers_in, refers_to_media, text_leaves
 from guardproxy.dialects.request_reader import RequestReader, size_of
-from guardproxy.dialects.request_values import object_of, refuse_unread, role_of, switch_of
+from guardproxy.dialects.request_values import (
+    check_case,
+    object_of,
+    refuse_unread,
+    role_of,
+    switch_of,
+)
 from guardproxy.errors import RequestError
 from guardproxy.policy.config import Limits
 from guardproxy.strict_json import JsonValue
@@ -30,7 +36,9 @@ _ENTRY_STRUCTURE = re.compile(
 )
 _READ_APART = frozenset({"inputs", "instructions", "tools", "completion_args", "guardrails"})
 _ARGS_READ_APART = frozenset({"response_format", "prediction"})
+_KNOWN = chat_fields.REQUEST_KNOWN | _READ_APART
 _CALLED = frozenset({"name", "arguments"})
+_ENTRY = _CALLED | {"type", "role", "content", "result", "info", "tool_call_id"}
 _ROLES = {role.value: role for role in (Role.USER, Role.ASSISTANT, Role.SYSTEM, Role.TOOL)}
 _SPEAKERS = {
     "message.output": Role.ASSISTANT,
@@ -44,7 +52,7 @@ _SPEAKERS = {
 
 def read_request(body: bytes, limits: Limits) -> Asked:
     """See `Dialect.read_request`."""
-    value = object_of(body, limits)
+    value = object_of(body, limits, _KNOWN)
     refuse_unread(value, chat_fields.REQUEST_REFUSED)
     reader = _ConversationReader(limits)
     reader.read(value)
@@ -72,6 +80,7 @@ class _ConversationReader(RequestReader):
     def _entry(self, entry: JsonValue, path: str) -> None:
         if not isinstance(entry, dict):
             raise RequestError("must be an object", code="invalid_entry", param=path)
+        check_case(entry, _ENTRY, path)
         role = _speaker(entry, path)
         self.content(entry.get("content"), role, f"{path}.content")
         self.called({key: entry[key] for key in sorted(_CALLED & entry.keys())}, role, path)
@@ -79,15 +88,18 @@ class _ConversationReader(RequestReader):
         self.say(role, numbers_in(entry.get("info")), f"{path}.info")
         rest = left_over(entry, {"content", "result", *_CALLED})
         self.rest(rest, role, path, structure=_ENTRY_STRUCTURE)
-        if refers_to_media(rest):
+        # A connector ran upstream and said where it looked: nothing there is read again.
+        ran = entry.get("type") == "tool.execution"
+        if refers_to_media(left_over(rest, {"info"}) if ran else rest):
             self.media.append(MediaPart(role, MediaKind.FILE, path, size_of(rest)))
 
     def _arguments(self, arguments: JsonValue) -> None:
         """How to complete: a schema and a prediction are read by the model, `stop` is text."""
         path = "completion_args"
         if not isinstance(arguments, dict):
-            self.say(Role.UNKNOWN, text_of(arguments), path)
+            self.chunks(text_leaves(arguments), Role.UNKNOWN, path)
             return
+        check_case(arguments, _ARGS_READ_APART, path)
         self.answer_format(arguments.get("response_format"), f"{path}.response_format")
         self.prediction(arguments.get("prediction"), f"{path}.prediction")
         rest = left_over(arguments, _ARGS_READ_APART)

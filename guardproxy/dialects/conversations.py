@@ -6,6 +6,7 @@ blocked ends in the API's own `conversation.response.error`.
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Collection
 
@@ -13,11 +14,13 @@ from guardproxy.dialects import chat_fields, conversation_request, openai_shape
 from guardproxy.dialects.answer_reader import DONE, read_whole, value_of
 from guardproxy.dialects.base import Answered, Asked, EventRead, Fault, Refusal
 from guardproxy.dialects.chat_said import Said, read_function, read_text
+from guardproxy.dialects.frame import Frame
 from guardproxy.dialects.leaves import is_token, left_over
 from guardproxy.dialects.order import Order, number_of
 from guardproxy.dialects.request_values import object_of, refuse_guardrails
 from guardproxy.dialects.rest import Rest
 from guardproxy.dialects.seams import Seams, is_shown
+from guardproxy.dialects.spelling import check_spelling, named
 from guardproxy.errors import StreamError, UpstreamError
 from guardproxy.policy import guardrail_body
 from guardproxy.policy.config import Limits
@@ -37,6 +40,10 @@ _STRUCTURE = re.compile(
     r"|next_agent_id|created_at|completed_at|confirmation_status"
 )
 _CALLED = frozenset({"name", "arguments"})
+_FIELDS = named(
+    "type", "id", "output_index", "content_index", "tool_call_id", *_CALLED,
+    content=named("type", *chat_fields.PART_TEXT_KEYS),
+)  # fmt: skip
 _GIVEN = ("info", "result")
 """What a tool returned."""
 _FAILED_CODE = 502
@@ -79,10 +86,11 @@ class ConversationAppend(Conversations):
 class ConversationStream:
     """Reads one stream of named events; fits `StreamReader`."""
 
-    keep_alive = b": keep-alive\n\n"
+    keep_alive = openai_shape.KEEP_ALIVE
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
+        self._frame = Frame()
         self._rest = Rest()
         self._seams = Seams()
         self._order = Order()
@@ -93,13 +101,13 @@ class ConversationStream:
 
     def read(self, event: ServerSentEvent) -> EventRead:
         said = Said(_STRUCTURE)
-        # Comments and ids go on as they came, and so does a name that is none of the API's.
-        name = "" if event.event in _NAMES else event.event
-        said.say("sse", "\n".join((*event.extra, name)).strip("\n"))
+        known = event.event in _NAMES
+        said.pieces += self._frame.read(dataclasses.replace(event, event="") if known else event)
         data = event.data
         if data is None or data.strip() == DONE:
             return EventRead(tuple(said.pieces), last=data is not None)
         value = value_of(data, self._limits, said)
+        check_spelling(value, _FIELDS)
         last = event.event in _LAST
         if isinstance(value, dict):
             self._remember(value)

@@ -21,6 +21,7 @@ _INPUTS = (
     "inputs[].content[image_url].image_url",
     "inputs[].content[image_url].image_url.url", "inputs[].content[image_url].image_url.detail",
     "inputs[].content[document_url].document_url", "inputs[].content[tool_file].file_id",
+    "inputs[].content[resource_link].uri",
     "inputs[].content[].*",
     "inputs[function.call].name", "inputs[function.call].arguments",
     "inputs[function.result].result",

@@ -29,7 +29,7 @@ _REQUEST = (
     "messages[].content[input_audio].input_audio.format",
     "messages[].content[file].file.file_data", "messages[].content[file].file.file_id",
     "messages[].content[file].file.filename", "messages[].content[file].file_id",
-    "messages[].content[document_url].document_url",
+    "messages[].content[document_url].document_url", "messages[].content[resource_link].uri",
     "messages[].content[].prompt_cache_breakpoint.mode",
     "messages[].content[].prompt_cache_breakpoint.*", "messages[].content[].*",
     "messages[].tool_call_id", "messages[].*",

@@ -24,6 +24,7 @@ from guardproxy.dialects.request_values import (
 from guardproxy.policy.config import Limits
 from guardproxy.strict_json import JsonValue
 
+_KNOWN = chat_fields.REQUEST_KNOWN | {"input"}
 _STRUCTURE = re.compile(r"model|user|encoding_format|output_dtype")
 # The quote before a key is never escaped, so this finds no text that only looks like a vector. It
 # begins with plain letters, because those are searched ten times faster.
@@ -39,7 +40,7 @@ class Embeddings(ChatCompletions):
     name = "embeddings"
 
     def read_request(self, body: bytes, limits: Limits) -> Asked:
-        value = object_of(body, limits)
+        value = object_of(body, limits, _KNOWN)
         refuse_unread(value, chat_fields.REQUEST_REFUSED)
         reader = RequestReader(limits)
         for path, text in text_inputs(value, "input", limits.messages):

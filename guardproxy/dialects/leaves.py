@@ -58,6 +58,11 @@ def is_payload(value: str) -> bool:
     return _MEDIUM.fullmatch(value) is not None or is_address(value)
 
 
+def is_unread(text: str) -> bool:
+    """A medium by its bytes, alone or in a `data:` URL: what no reader takes for a text."""
+    return is_coded_medium(text.partition(",")[2] if _MEDIUM.fullmatch(text) else text)
+
+
 def is_address(value: str) -> bool:
     """Looks like an address and nothing else."""
     return _ADDRESS.fullmatch(value) is not None
@@ -77,15 +82,15 @@ def text_leaves(
 
     `structure` matches the paths whose values are ids or enums: left out while they look the
     part, as sealed values are. Keys that look like identifiers are left out too.
-    `without_media` leaves out coded `data:` URLs and what `is_coded_medium`, for those who also
-    ask `embedded_media` and `clued_media` and so let the policy decide about them.
+    `without_media` leaves out what `is_unread`, for those who also ask `embedded_media` and
+    `clued_media` and so let the policy decide about it.
     """
     for path, text in string_leaves(value, keys=False):
         if structure is not None and structure.fullmatch(path) and is_token(text):
             continue
         if is_sealed(path, text):
             continue
-        if text and not (without_media and (_MEDIUM.fullmatch(text) or is_coded_medium(text))):
+        if text and not (without_media and is_unread(text)):
             yield path, text
     for key in _keys(value):
         if key and not _is_identifier(key):

@@ -7,13 +7,15 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from guardproxy.dialects import anthropic_shape, messages_request
-from guardproxy.dialects.answer_reader import read_whole, say_frame, value_of
+from guardproxy.dialects.answer_reader import read_whole, value_of
 from guardproxy.dialects.base import Answered, Asked, EventRead, Fault, Piece, Refusal
+from guardproxy.dialects.frame import Frame
 from guardproxy.dialects.leaves import is_token, left_over
 from guardproxy.dialects.messages_said import SHAPE, read_block, read_message, said_in
 from guardproxy.dialects.rest import Rest
 from guardproxy.dialects.seams import Seams
 from guardproxy.dialects.shape import ShapedSaid, without_positions
+from guardproxy.dialects.spelling import check_spelling, named
 from guardproxy.dialects.unfolding import Unfolding
 from guardproxy.errors import StreamError
 from guardproxy.policy import guardrail_body
@@ -26,6 +28,11 @@ _STOPPED = "message_stop"
 _MOST_STEPS = 4_096
 """Beginnings and ends of blocks; answers with citations have some hundred."""
 _EVENT_APART = frozenset({"message", "content_block", "delta"})
+_BLOCK = named("type", "text", "thinking", "name", "input", "partial_json", "citations")
+_FIELDS = named(
+    "type", "index",
+    message=named(content=_BLOCK), content_block=_BLOCK, delta=_BLOCK | named("stop_reason"),
+)  # fmt: skip
 
 
 class Messages:
@@ -75,6 +82,7 @@ class MessagesStream:
         self._output_tokens = 0
         self._block = -1
         self._progress: list[_Progress] = []
+        self._frame = Frame()
         self._rest = Rest()
         self._seams = Seams()
         self._unfoldings: dict[int, Unfolding] = {}
@@ -87,10 +95,11 @@ class MessagesStream:
         value = None
         if event.data is not None:
             value = value_of(event.data, self._limits, said)
+            check_spelling(value, _FIELDS)
         kind = value.get("type") if isinstance(value, dict) else None
         if isinstance(kind, str) and is_token(kind) and event.event == kind:
             event = dataclasses.replace(event, event="")
-        say_frame(event, said)
+        said.pieces += self._frame.read(event)
         if not isinstance(value, dict):
             said.say_rest("$", value)
             return EventRead(tuple(self._rest.read(said)), tuple(said.media))
@@ -115,7 +124,7 @@ class MessagesStream:
         details = {
             "type": "refusal",
             "category": None,
-            "explanation": anthropic_shape.BLOCKED_MESSAGE,
+            "explanation": guardrail_body.BLOCKED_MESSAGE,
         }
         events += [
             {

@@ -13,15 +13,17 @@ from collections.abc import Collection
 
 from guardproxy.content import MediaKind, MediaPart, Role
 from guardproxy.dialects import chat_fields, ollama_request
-from guardproxy.dialects.answer_reader import read_whole, say_frame
+from guardproxy.dialects.answer_reader import read_whole
 from guardproxy.dialects.base import Answered, Asked, EventRead, Fault, Refusal
 from guardproxy.dialects.chat_said import Said, read_spoken, read_text
+from guardproxy.dialects.frame import Frame
 from guardproxy.dialects.leaves import is_payload, is_token, left_over
 from guardproxy.dialects.logprobs import tokens_said
 from guardproxy.dialects.ndjson import LineDecoder
 from guardproxy.dialects.openai_shape import BLOCKED_STATUS
 from guardproxy.dialects.rest import Rest
 from guardproxy.dialects.seams import Seams
+from guardproxy.dialects.spelling import check_spelling, named
 from guardproxy.errors import RequestError, StreamError
 from guardproxy.policy import guardrail_body
 from guardproxy.policy.config import Limits
@@ -33,6 +35,13 @@ MEDIA_TYPE = "application/x-ndjson"
 _STRUCTURE = re.compile(chat_fields.ANSWER_STRUCTURE.pattern + r"|created_at|done_reason")
 _TEXTS = ("thinking", "response")
 _READ_APART = frozenset({"message", "logprobs", "image", *_TEXTS})
+_FIELDS = named(
+    "done", "image", "logprobs", *_TEXTS,
+    message=named(
+        "thinking", *chat_fields.SAID_KNOWN,
+        tool_calls=named(function=named("name", "arguments", "index")),
+    ),
+)  # fmt: skip
 
 
 class _Ollama:
@@ -51,8 +60,9 @@ class _Ollama:
 
     def refusal(self, verdict: Verdict) -> Refusal:
         param, code = guardrail_body.reason(verdict)
+        failed = verdict.blocked_by_error
         error = {
-            "error": guardrail_body.BLOCKED_MESSAGE,
+            "error": guardrail_body.UNJUDGED_MESSAGE if failed else guardrail_body.BLOCKED_MESSAGE,
             "type": guardrail_body.BLOCKED_TYPE,
             "param": param or None,
             "code": code,
@@ -61,9 +71,8 @@ class _Ollama:
         return Refusal(BLOCKED_STATUS, json.dumps(error).encode())
 
     def error_body(self, fault: Fault) -> bytes:
-        place = f"{fault.param}: " if fault.param else ""
         error = {
-            "error": place + fault.message,
+            "error": fault.told,
             "type": fault.kind,
             "param": fault.param,
             "code": fault.code,
@@ -106,6 +115,7 @@ class OllamaStream:
         self._limits = limits
         self._silent = silent
         self._head: dict[str, JsonValue] = {"model": "", "created_at": ""}
+        self._frame = Frame()
         self._rest = Rest()
         self._seams = Seams()
 
@@ -114,7 +124,7 @@ class OllamaStream:
 
     def read(self, event: ServerSentEvent) -> EventRead:
         said = Said(_STRUCTURE)
-        say_frame(event, said)
+        said.pieces += self._frame.read(event)
         if event.data is None:
             return EventRead(tuple(said.pieces))
         try:
@@ -123,6 +133,7 @@ class OllamaStream:
             )
         except RequestError as error:
             raise StreamError("a line of the stream cannot be read safely") from error
+        check_spelling(value, _FIELDS)
         _read(value, said)
         self._remember(value)
         last = isinstance(value, dict) and value.get("done") is True

@@ -22,7 +22,13 @@ from guardproxy.dialects.leaves import (
     unfolded,
 )
 from guardproxy.dialects.request_reader import RequestReader
-from guardproxy.dialects.request_values import object_of, refuse_unread, role_of, switch_of
+from guardproxy.dialects.request_values import (
+    check_case,
+    object_of,
+    refuse_unread,
+    role_of,
+    switch_of,
+)
 from guardproxy.errors import RequestError
 from guardproxy.policy.config import Limits
 from guardproxy.strict_json import JsonValue, string_leaves
@@ -37,8 +43,8 @@ _MESSAGE_STRUCTURE = re.compile(r"tool_call_id")
 _CALL_STRUCTURE = re.compile(r"id|type")
 _BODY = frozenset(
     {
-        "model", "messages", "prompt", "suffix", "system", "images", "tools", "format", "options",
-        "stream", "raw", "keep_alive", "think", "guardrails", *_REFUSED,
+        "messages", "prompt", "suffix", "system", "images", "tools", "format", "options",
+        "raw", "keep_alive", "think", *_REFUSED, *chat_fields.REQUEST_KNOWN,
     }
 )  # fmt: skip
 _MESSAGE = frozenset(
@@ -81,8 +87,7 @@ def read_generate(body: bytes, limits: Limits) -> Asked:
 
 
 def _checked(body: bytes, limits: Limits) -> dict[str, JsonValue]:
-    value = object_of(body, limits)
-    _check_case(value, _BODY, "")
+    value = object_of(body, limits, _BODY)
     refuse_unread(value, _REFUSED)
     return value
 
@@ -96,22 +101,13 @@ def _asked(
     return reader.asked(value, body, stream=switch_of(value, "stream") is not False)
 
 
-def _check_case(value: Mapping[str, JsonValue], known: Collection[str], path: str) -> None:
-    for key in value:
-        if key not in known and (name := key.casefold()) in known:
-            place = f"{path}.{name}" if path else name
-            raise RequestError(
-                f"the key must be written `{name}`", code="ambiguous_key", param=place
-            )
-
-
 class _OllamaReader(RequestReader):
     """Collects what a request says."""
 
     def message(self, message: JsonValue, path: str) -> None:
         if not isinstance(message, dict):
             raise RequestError("must be an object", code="invalid_message", param=path)
-        _check_case(message, _MESSAGE, path)
+        check_case(message, _MESSAGE, path)
         role = role_of(message.get("role"), _ROLES, path)
         self.text(message.get("content"), role, f"{path}.content")
         self.rest(message.get("thinking"), role, f"{path}.thinking")
@@ -150,10 +146,10 @@ class _OllamaReader(RequestReader):
     def _call(self, call: JsonValue, role: Role, path: str) -> None:
         if not isinstance(call, dict):
             raise RequestError("must be an object", code="invalid_tool_call", param=path)
-        _check_case(call, _CALL, path)
+        check_case(call, _CALL, path)
         function = call.get("function")
         if isinstance(function, dict):
-            _check_case(function, _FUNCTION, f"{path}.function")
+            check_case(function, _FUNCTION, f"{path}.function")
             self.say(role, numbers_in(function.get("arguments")), f"{path}.function")
         self.say(role, everything_in(function), f"{path}.function")
         # Arguments are an object here; a string in it may be JSON again.

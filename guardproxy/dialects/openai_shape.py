@@ -13,6 +13,8 @@ from guardproxy.policy import guardrail_body
 from guardproxy.verdict import Verdict
 
 BLOCKED_STATUS = 403
+KEEP_ALIVE = b": keep-alive\n\n"
+"""A comment, which readers of event streams pass over."""
 
 
 def refusal(verdict: Verdict) -> Refusal:
@@ -22,9 +24,8 @@ def refusal(verdict: Verdict) -> Refusal:
 
 def error_body(fault: Fault) -> bytes:
     """A fault that has nothing to do with a verdict."""
-    place = f"{fault.param}: " if fault.param else ""
     error = {
-        "message": place + fault.message,
+        "message": fault.told,
         "type": fault.kind,
         "param": fault.param,
         "code": fault.code,

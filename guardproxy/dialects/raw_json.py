@@ -10,12 +10,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 
-from guardproxy.content import MediaPart, Role, TextPart
+from guardproxy.content import MediaKind, MediaPart, Role, TextPart
 from guardproxy.dialects import openai_shape
+from guardproxy.dialects.answer_reader import DONE, value_of
 from guardproxy.dialects.base import Answered, Asked, EventRead, Fault, Piece, Refusal
+from guardproxy.dialects.chat_said import Said
+from guardproxy.dialects.elsewhere import named_in, reads_elsewhere
+from guardproxy.dialects.frame import Frame
 from guardproxy.dialects.leaves import (
-    JSON_BEGINNINGS,
     embedded_media,
+    everything_in,
     is_json,
     is_token,
     plain_text,
@@ -24,7 +28,7 @@ from guardproxy.dialects.leaves import (
 from guardproxy.dialects.media_clues import clued_media
 from guardproxy.dialects.seams import Seams
 from guardproxy.dialects.shape import without_positions
-from guardproxy.errors import RequestError, StreamError, UpstreamError
+from guardproxy.errors import RequestError, UpstreamError
 from guardproxy.policy import guardrail_body
 from guardproxy.policy.config import Limits
 from guardproxy.policy.scope import JOINED
@@ -47,7 +51,7 @@ class RawJson:
             value = read(body, depth=limits.json_depth, members=limits.json_members)
         return Asked(
             texts=tuple(_texts(value, Role.USER)),
-            media=_media(value, Role.USER, addresses=True),
+            media=(*_media(value, Role.USER, addresses=True), *_elsewhere(value)),
             stream=False,
             guardrails=None,
             guardrails_present=False,
@@ -85,10 +89,11 @@ class RawStream:
     and in lines where one event has several.
     """
 
-    keep_alive = b": keep-alive\n\n"
+    keep_alive = openai_shape.KEEP_ALIVE
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
+        self._frame = Frame()
         self._said: dict[str, str] = {}
         self._seams = Seams(without_positions)
 
@@ -96,20 +101,13 @@ class RawStream:
         return EventDecoder(self._limits.event_bytes)
 
     def read(self, event: ServerSentEvent) -> EventRead:
-        pieces = []
-        if extra := "\n".join((*event.extra, event.event)).strip("\n"):
-            pieces.append(Piece("sse", extra))
+        pieces = [*self._frame.read(event)]
         data = event.data
-        if data is None or data.strip() == "[DONE]":
+        if data is None or data.strip() == DONE:
             return EventRead(tuple(pieces), last=data is not None)
-        if data.lstrip()[:1] not in JSON_BEGINNINGS:
-            return EventRead((*pieces, Piece("raw", data + "\n"), Piece("raw.joined", data)))
-        try:
-            value = read(
-                data.encode(), depth=self._limits.json_depth, members=self._limits.event_bytes
-            )
-        except RequestError as error:
-            raise StreamError("an event of the stream cannot be read safely") from error
+        said = Said()
+        value = value_of(data, self._limits, said)
+        pieces += said.pieces
         pieces += self._seams.read(new := list(self._new(value)))
         return EventRead((*pieces, *_lines(new)), _media(value, Role.ASSISTANT))
 
@@ -157,6 +155,15 @@ def _lines(pieces: Iterable[Piece]) -> Iterator[Piece]:
     for name, texts in together.items():
         if len(texts) > 1:
             yield Piece(f"{name}.lines", "\n".join((*texts, "")))
+
+
+def _elsewhere(value: JsonValue) -> Iterator[MediaPart]:
+    """What a body and its tools name that is not in it."""
+    if isinstance(value, dict):
+        tools = [value[key] for key in value if key.casefold() == "tools"]
+        found = [named for _, named in named_in(value)] + [*filter(reads_elsewhere, tools)]
+        for named in found:
+            yield MediaPart(Role.USER, MediaKind.FILE, "$", len(everything_in(named)))
 
 
 def _media(value: JsonValue, role: Role, *, addresses: bool = False) -> tuple[MediaPart, ...]:

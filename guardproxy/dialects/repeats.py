@@ -8,7 +8,11 @@ character is a new text.
 from __future__ import annotations
 
 import hashlib
+import re
 
+ECHOED = re.compile(r"(?:instructions|tools)(?:[.\[].*)?", re.DOTALL)
+"""Fields of OpenAI's Responses that repeat the request's own. They may go on unjudged where the
+policy exempts them, so what the model says is no repeat of them."""
 _MOST_KNOWN = 4_096
 """Texts remembered, as digests; what is forgotten is judged again."""
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from guardproxy.content import MediaKind, MediaPart, Role, TextPart
 from guardproxy.dialects import chat_fields as fields
 from guardproxy.dialects.base import Asked
+from guardproxy.dialects.chunks import whole_and_lines
+from guardproxy.dialects.elsewhere import named_in, reads_elsewhere
 from guardproxy.dialects.leaves import (
     SCHEMA_VALUES,
     embedded_media,
@@ -17,27 +19,18 @@ from guardproxy.dialects.leaves import (
     numbers_in,
     refers_to_media,
     says_nothing,
-    text_of,
+    text_leaves,
     unfolded,
 )
 from guardproxy.dialects.media_clues import clued_media
+from guardproxy.dialects.request_values import check_case
 from guardproxy.errors import RequestError
 from guardproxy.policy.config import Limits
-from guardproxy.policy.scope import BESIDE, SEAM_CHARACTERS, TOOLS
+from guardproxy.policy.scope import BESIDE, JOINED, SEAM_CHARACTERS, TOOLS
 from guardproxy.strict_json import JsonValue, string_leaves
 
 # Drawings made of text, which a policy for images does not speak about.
 _VECTORS = ("image/svg+xml", "image/svg")
-_ELSEWHERE = frozenset(
-    {
-        "vector_store_ids", "library_ids", "file_ids", "file_id", "container", "container_id",
-        "server_url", "mcp_servers", "connector_id", "tunnel_id", "skill_id", "skills",
-        "data_sources", "dataSources",
-    }
-)  # fmt: skip
-"""Keys of a body or a tool that name what the model reads and nobody here has seen."""
-_SCHEMAS = frozenset({"parameters", "input_schema"})
-"""Keys of a function: what stands there describes arguments."""
 
 
 class RequestReader:
@@ -54,9 +47,8 @@ class RequestReader:
 
     def asked(self, value: Mapping[str, JsonValue], body: bytes, *, stream: bool) -> Asked:
         """All that was collected of a body, and what it names that is not in it."""
-        for field in sorted(_ELSEWHERE & value.keys()):
-            if value[field]:
-                self.unread(value[field], Role.DEFINITION, field)
+        for field, named in named_in(value):
+            self.unread(named, Role.DEFINITION, field)
         return Asked(
             texts=tuple(self.texts),
             media=tuple(self.media),
@@ -85,11 +77,20 @@ class RequestReader:
         """
         if not rest or (structure is not None and says_nothing(rest, structure)):
             return
-        self.say(role, text_of(rest, structure=structure, without_media=True), path)
+        self.chunks(text_leaves(rest, structure=structure, without_media=True), role, path)
         for kind, size in embedded_media(rest):
             self.media.append(MediaPart(role, kind, path, size))
         for clued in clued_media(rest, addresses=True):
             self.media.append(MediaPart(role, clued.kind, path, len(clued.text)))
+
+    def chunks(self, leaves: Iterable[tuple[str, str]], role: Role, path: str) -> None:
+        """The strings of a value, those of a list as one text; in lines as well if they are short.
+
+        `leaves`: what `text_leaves` found.
+        """
+        whole, lines = whole_and_lines(leaves)
+        self.say(role, whole, path)
+        self.say(role, lines, path + JOINED)
 
     def gap(self, before: JsonValue, after: JsonValue, path: str) -> None:
         """Two texts between which the model writes: what stands around the gap, as one text."""
@@ -114,12 +115,15 @@ class RequestReader:
         if tools is None:
             return
         for index, tool in enumerate(self.listed(tools, path, self.limits.tools)):
-            place = f"{path}[{index}]"
-            self.all_of(tool, Role.DEFINITION, place)
-            if _reads_elsewhere(tool):
-                self.unread(tool, Role.DEFINITION, place)
-            for kind, size in embedded_media(tool):
-                self.media.append(MediaPart(Role.DEFINITION, kind, place, size))
+            self.defined(tool, Role.DEFINITION, f"{path}[{index}]")
+
+    def defined(self, tools: JsonValue, role: Role, path: str) -> None:
+        """One tool, or some that a message brings along."""
+        self.all_of(tools, role, path)
+        if reads_elsewhere(tools):
+            self.unread(tools, role, path)
+        for kind, size in embedded_media(tools):
+            self.media.append(MediaPart(role, kind, path, size))
 
     def answer_format(self, schema: JsonValue, path: str) -> None:
         """What an answer must look like: a plain `type`, or a schema that the model reads."""
@@ -137,6 +141,7 @@ class RequestReader:
         if not isinstance(prediction, dict):
             self.rest(prediction, Role.ASSISTANT, path)
             return
+        check_case(prediction, fields.PREDICTION_KNOWN, path)
         self.content(prediction.get("content"), Role.ASSISTANT, f"{path}.content")
         beside = left_over(prediction, {"content"})
         self.rest(beside, Role.ASSISTANT, path, structure=fields.PREDICTION_STRUCTURE)
@@ -157,12 +162,20 @@ class RequestReader:
                 "must be a string or a list of parts", code="invalid_content", param=path
             )
         for index, part in enumerate(content):
-            self._parts += 1
-            if self._parts > self.limits.parts:
-                raise RequestError(
-                    f"more than {self.limits.parts} content parts", code="too_many_parts"
-                )
+            self.count_part()
             self._part(part, role, f"{path}[{index}]")
+
+    def count_part(self) -> None:
+        """One more content part.
+
+        Raises:
+            RequestError: there are too many.
+        """
+        self._parts += 1
+        if self._parts > self.limits.parts:
+            raise RequestError(
+                f"more than {self.limits.parts} content parts", code="too_many_parts"
+            )
 
     def _part(self, part: JsonValue, role: Role, path: str) -> None:
         if isinstance(part, str):
@@ -172,11 +185,12 @@ class RequestReader:
             raise RequestError(
                 "must be an object with a `type`", code="invalid_content", param=path
             )
+        check_case(part, fields.PART_KNOWN, path)
         key = fields.PART_TEXT.get(kind)
         if key is not None:
             said = {key: part.get(key)}
             place = path if key == "text" else f"{path}.{key}"
-            self.say(role, text_of(said, structure=fields.PART_STRUCTURE), place)
+            self.chunks(text_leaves(said, structure=fields.PART_STRUCTURE), role, place)
             beside = left_over(part, said)
             self.rest(beside, role, path + BESIDE, structure=fields.PART_STRUCTURE)
             return
@@ -186,10 +200,10 @@ class RequestReader:
             return
         # Unknown: judged as text, and whatever looks like a medium is for the policy to decide.
         structure = fields.PART_STRUCTURE
-        self.say(role, text_of(part, structure=structure, without_media=True), path + BESIDE)
+        self.chunks(text_leaves(part, structure=structure, without_media=True), role, path + BESIDE)
         if role in TOOLS:
             self.say(role, numbers_in(part), path + BESIDE)
-        if refers_to_media(part) or any(clued_media(part)):
+        if points_elsewhere(part) or any(clued_media(part)):
             self.media.append(MediaPart(role, MediaKind.FILE, path, size_of(part)))
 
     def _medium(self, part: dict[str, JsonValue], kind: MediaKind, role: Role, path: str) -> None:
@@ -201,8 +215,8 @@ class RequestReader:
             kind = MediaKind.FILE
         self.media.append(MediaPart(role, kind, path, size_of(part)))
         structure = fields.PART_STRUCTURE
-        said = text_of(without_payload(part), structure=structure, without_media=True)
-        self.say(role, said, path + BESIDE)
+        said = text_leaves(without_payload(part), structure=structure, without_media=True)
+        self.chunks(said, role, path + BESIDE)
 
     @staticmethod
     def listed(value: JsonValue, path: str, limit: int | None) -> list[JsonValue]:
@@ -221,6 +235,8 @@ class RequestReader:
         """Name and arguments, as they stand and as whoever decodes them reads them."""
         if called is None:
             return
+        if isinstance(called, dict):
+            check_case(called, fields.FUNCTION_KNOWN, path)
         members = called.values() if isinstance(called, dict) else (called,)
         inside = [unfolded(member) for member in members if isinstance(member, str)]
         self.say(role, everything_in(called), path)
@@ -234,6 +250,21 @@ class RequestReader:
         self.say(role, numbers_in(value), path)
         if isinstance(value, str):
             self.say(role, unfolded(value), path)
+
+
+def points_elsewhere(part: dict[str, JsonValue]) -> bool:
+    """Whether a part that nobody knows holds or names what a text classifier cannot read.
+
+    Not what an answer cited, and not a resource whose text is here: its address is read by nobody.
+    """
+    kind, resource = part.get("type"), part.get("resource")
+    if kind == fields.PART_CITATION:
+        return False
+    if kind == fields.PART_RESOURCE and isinstance(resource, dict):
+        text = resource.get("text")
+        if text and isinstance(text, str) and not embedded_media(text):
+            part = {**part, "resource": left_over(resource, {"uri", "text"})}
+    return refers_to_media(part)
 
 
 def without_payload(value: JsonValue) -> JsonValue:
@@ -250,22 +281,3 @@ def without_payload(value: JsonValue) -> JsonValue:
 def size_of(value: JsonValue) -> int:
     """Characters of all strings in a part: its bytes on the wire, as media is ASCII."""
     return len(everything_in(value))
-
-
-def _reads_elsewhere(tool: JsonValue) -> bool:
-    """Whether a tool has strings under a key that names content outside the body.
-
-    Objects there do not count, and no function's schema: they describe a property of that name.
-    """
-    pending = [tool]
-    while pending:
-        node = pending.pop()
-        if isinstance(node, dict):
-            named = (node[key] for key in _ELSEWHERE & node.keys())
-            if any(isinstance(value, str | list) and value for value in named):
-                return True
-            skipped = _SCHEMAS if "name" in node else ()
-            pending.extend(left_over(node, skipped).values())
-        elif isinstance(node, list):
-            pending.extend(node)
-    return False

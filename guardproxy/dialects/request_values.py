@@ -3,23 +3,54 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from functools import cache
 
 from guardproxy.content import Role
 from guardproxy.errors import RequestError
 from guardproxy.policy.config import Limits
-from guardproxy.strict_json import JsonValue, read
+from guardproxy.strict_json import JsonValue, is_plain_key, read
+
+_DEFAULTS = {"add_generation_prompt": True, "continue_final_message": False}
+"""What servers do if nothing is said."""
 
 
-def object_of(body: bytes, limits: Limits) -> dict[str, JsonValue]:
+def object_of(
+    body: bytes, limits: Limits, known: frozenset[str] = frozenset()
+) -> dict[str, JsonValue]:
     """The JSON object that a request's body is.
 
     Raises:
-        RequestError: it is none, or cannot be read safely.
+        RequestError: it is none, cannot be read safely, or has a `known` key in another case.
     """
     value = read(body, depth=limits.json_depth, members=limits.json_members)
     if not isinstance(value, dict):
         raise RequestError("the body must be a JSON object", code="invalid_body")
+    check_case(value, known)
     return value
+
+
+def check_case(value: Mapping[str, JsonValue], known: frozenset[str], path: str = "") -> None:
+    """Refuses keys that servers in Go read as known ones: they find a key whatever its case.
+
+    Raises:
+        RequestError: a key is a known one but for its case: it would be read there as what it is
+            not here.
+    """
+    if value.keys() <= known:
+        return
+    folded = _folded(known)
+    for key in value:
+        name = folded.get(key.casefold())
+        if name is not None and key not in known:
+            place = f"{path}.{name}" if path else name
+            raise RequestError(
+                f"the key must be written `{name}`", code="ambiguous_key", param=place
+            )
+
+
+@cache
+def _folded(known: frozenset[str]) -> Mapping[str, str]:
+    return {name.casefold(): name for name in known}
 
 
 def refuse_unread(body: Mapping[str, JsonValue], names: Collection[str]) -> None:
@@ -29,12 +60,35 @@ def refuse_unread(body: Mapping[str, JsonValue], names: Collection[str]) -> None
         RequestError: one of `names` is there and says something.
     """
     for field in sorted(names & body.keys()):
-        if body[field] not in (None, "", [], {}):
+        if body[field] not in (None, "", [], {}) and not _only_switches(field, body[field], names):
             raise RequestError(
                 f"`{field}` is not let through: it changes what the model reads in a way "
                 "that cannot be judged",
                 code="unsupported_field", param=field,
             )  # fmt: skip
+
+
+def _only_switches(field: str, value: JsonValue, names: Collection[str]) -> bool:
+    """Whether a field that could change the prompt only says how a model is to think, or nothing.
+
+    Qwen, GLM and DeepSeek are told by their template, Gemini by `extra_body`, as their makers have
+    it. What is a word there is judged as in any other field.
+    """
+    if field in _DEFAULTS:
+        return value is _DEFAULTS[field]
+    if not isinstance(value, dict):
+        return False
+    if field == "chat_template_kwargs":
+        return all(name not in names and _is_switch(name, member) for name, member in value.items())
+    if field == "google":
+        return value.keys() <= {"thinking_config"}
+    return field == "extra_body" and all(
+        _only_switches(name, member, names) for name, member in value.items()
+    )
+
+
+def _is_switch(name: str, value: JsonValue) -> bool:
+    return is_plain_key(name) and isinstance(value, str if name == "reasoning_effort" else bool)
 
 
 def refuse_guardrails(body: Mapping[str, JsonValue]) -> None:

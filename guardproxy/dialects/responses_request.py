@@ -14,9 +14,20 @@ from collections.abc import Mapping
 
 from guardproxy.content import MediaKind, Role
 from guardproxy.dialects.base import Asked
-from guardproxy.dialects.chat_fields import REQUEST_REFUSED
+from guardproxy.dialects.chat_fields import (
+    PART_KNOWN,
+    PART_STRUCTURE,
+    REQUEST_KNOWN,
+    REQUEST_REFUSED,
+)
 from guardproxy.dialects.leaves import left_over, refers_to_media
-from guardproxy.dialects.request_values import object_of, refuse_unread, role_of, switch_of
+from guardproxy.dialects.request_values import (
+    check_case,
+    object_of,
+    refuse_unread,
+    role_of,
+    switch_of,
+)
 from guardproxy.dialects.shape import Shape
 from guardproxy.dialects.shaped_reader import ShapedReader
 from guardproxy.errors import RequestError
@@ -32,6 +43,7 @@ _ROLES = {
 _READ_APART = frozenset(
     {"input", "instructions", "tools", "text", "guardrails", "stream", "background", *_STORED}
 )
+_KNOWN = REQUEST_KNOWN | _READ_APART
 _BODY = Shape(
     re.compile(
         r"model|service_tier|user|safety_identifier|prompt_cache_key|prompt_cache_retention"
@@ -42,6 +54,7 @@ _BODY = Shape(
     )
 )
 _TEXT = Shape(re.compile(r"verbosity"))
+_TEXT_KNOWN = frozenset({"format"})
 _IDS = Shape(re.compile(r"id|type|version"))
 _ITEM = Shape(
     re.compile(
@@ -60,12 +73,17 @@ _CALLED = ("name", "arguments", "input", "code", "action", "actions", "operation
 """What a model asks a tool to do."""
 _GIVEN = ("output", "outputs", "results", "error")
 """What came back: untrusted text."""
+_LOADED = frozenset({"additional_tools", "tool_search_output"})
+"""Items whose tools the model may call from then on."""
+_ITEM_KNOWN = frozenset(
+    {"type", "role", "content", "summary", "tools", "id", "call_id", *_CALLED, *_GIVEN}
+)
 _IMAGES = frozenset({"computer_screenshot", "image"})
 
 
 def read_request(body: bytes, limits: Limits) -> Asked:
     """See `Dialect.read_request`."""
-    value = object_of(body, limits)
+    value = object_of(body, limits, _KNOWN)
     refuse_unread(value, _REFUSED)
     stream = switch_of(value, "stream")
     if switch_of(value, "background"):
@@ -115,6 +133,8 @@ class _ResponsesReader(ShapedReader):
         self.shaped(named, Role.USER, path, _IDS)
 
     def _text_format(self, text: JsonValue) -> None:
+        if isinstance(text, dict):
+            check_case(text, _TEXT_KNOWN, "text")
         if isinstance(text, dict) and text.get("format") is not None:
             self.answer_format(text["format"], "text.format")
             text = left_over(text, {"format"})
@@ -131,6 +151,7 @@ class _ResponsesReader(ShapedReader):
             return
         if not isinstance(item, dict):
             raise RequestError("must be an object", code="invalid_item", param=path)
+        check_case(item, _ITEM_KNOWN, path)
         kind = item.get("type")
         if kind is None:
             kind = "message" if "role" in item else "item_reference"
@@ -139,9 +160,21 @@ class _ResponsesReader(ShapedReader):
             self.content(item.get("content"), role, f"{path}.content")
             self.shaped(left_over(item, {"content"}), role, path + BESIDE, _ITEM)
             return
+        if kind == "agent_message":
+            self.content(item.get("content"), Role.ASSISTANT, f"{path}.content")
+            self.shaped(left_over(item, {"content"}), Role.ASSISTANT, path, _ITEM)
+            return
         if kind == "item_reference":
             self.stored = self.stored or path
         self._tool_item(item, str(kind), path)
+
+    def _part(self, part: JsonValue, role: Role, path: str) -> None:
+        if isinstance(part, dict) and part.get("type") == "encrypted_content":
+            # From agent to agent: no medium, however long it is.
+            check_case(part, PART_KNOWN, path)
+            self.rest(part, role, path, structure=PART_STRUCTURE)
+        else:
+            super()._part(part, role, path)
 
     def _tool_item(self, item: dict[str, JsonValue], kind: str, path: str) -> None:
         """A call, what came of it, a thought, or an item that nobody knows."""
@@ -151,7 +184,7 @@ class _ResponsesReader(ShapedReader):
                 self.all_of(item[field], role, f"{path}.{field}")
         for field in _GIVEN:
             self._given(item.get(field), f"{path}.{field}")
-        if kind == "additional_tools":
+        if kind in _LOADED:
             self.definitions(item.get("tools"), f"{path}.tools")
         elif item.get("tools") is not None:
             self.all_of(item["tools"], Role.TOOL, f"{path}.tools")

@@ -8,11 +8,12 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from guardproxy.content import MediaKind, MediaPart, Role
 from guardproxy.dialects import openai_shape
-from guardproxy.dialects.answer_reader import DONE, say_frame, value_of
+from guardproxy.dialects.answer_reader import DONE, value_of
 from guardproxy.dialects.base import EventRead, Piece
+from guardproxy.dialects.frame import Frame
 from guardproxy.dialects.leaves import is_payload, is_token, left_over, unfolded
 from guardproxy.dialects.order import Order, number_of
-from guardproxy.dialects.repeats import Repeats
+from guardproxy.dialects.repeats import ECHOED, Repeats
 from guardproxy.dialects.responses_said import (
     SHAPE,
     SPOKEN,
@@ -24,6 +25,7 @@ from guardproxy.dialects.responses_said import (
 from guardproxy.dialects.rest import Lines
 from guardproxy.dialects.seams import Seams
 from guardproxy.dialects.shape import ShapedSaid, without_positions
+from guardproxy.dialects.spelling import check_spelling, named
 from guardproxy.dialects.unfolding import Unfolding
 from guardproxy.policy import guardrail_body
 from guardproxy.policy.config import Limits
@@ -70,6 +72,10 @@ _TOGETHER = {
     "summary_text": re.compile(r"output\[-?\d+\]\.summary\[-?\d+\]\.text"),
 }
 _SHOWN = re.compile(r"(?P<place>output\[-?\d+\]\.(?:content|summary)\[-?\d+\])\.(?:text|refusal)")
+_FIELDS = named(
+    "type", "delta", "text", "refusal", "arguments", "item_id", "item", "part", "response",
+    *(field for field, _ in _INDEXES),
+)  # fmt: skip
 _EVENT_APART = frozenset({"response", "item", "part", "delta", "logprobs"})
 
 
@@ -79,7 +85,7 @@ class ResponsesStream:
     Each text has a channel named after its item and part.
     """
 
-    keep_alive = b": keep-alive\n\n"
+    keep_alive = openai_shape.KEEP_ALIVE
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
@@ -89,7 +95,9 @@ class ResponsesStream:
             "model": "unknown",
         }
         self._sequence = -1
+        self._frame = Frame()
         self._repeats = Repeats()
+        self._echoes = Repeats()
         self._seams = Seams()
         self._order = Order()
         self._lines = Lines()
@@ -101,16 +109,15 @@ class ResponsesStream:
     def read(self, event: ServerSentEvent) -> EventRead:
         said = ShapedSaid(shape=SHAPE)
         if event.data is not None and event.data.strip() == DONE:
-            say_frame(event, said)
-            return EventRead(tuple(said.pieces), last=True)
+            return EventRead(tuple(self._frame.read(event)), last=True)
         value = None
         if event.data is not None:
             value = value_of(event.data, self._limits, said)
+            check_spelling(value, _FIELDS)
         kind = value.get("type") if isinstance(value, dict) else None
         if isinstance(kind, str) and is_token(kind) and event.event == kind:
             event = dataclasses.replace(event, event="")
-        say_frame(event, said)
-        frame = tuple(said.pieces)
+        frame = (*self._frame.read(event), *said.pieces)
         said.pieces.clear()
         if not isinstance(value, dict):
             said.say_rest("$", value)
@@ -205,7 +212,8 @@ class ResponsesStream:
         places = {piece.channel: at for at, piece in said.rest}
         new: list[Piece] = []
         for piece in _all(said):
-            if repeated and not self._repeats.is_new(piece.text):
+            known = self._echoes if ECHOED.fullmatch(piece.channel) else self._repeats
+            if repeated and not known.is_new(piece.text):
                 continue
             new.append(piece)
             # An answer may have hundreds of items; what stands in them whole needs no channel each.

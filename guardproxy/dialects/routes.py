@@ -47,7 +47,11 @@ GUARDED: Mapping[str, Dialect] = MappingProxyType(
         "/v1/responses/input_tokens": _RESPONSES,
         "/v1/responses/compact": _RESPONSES,
         "/openai/v1/responses": _RESPONSES,
+        "/openai/v1/responses/input_tokens": _RESPONSES,
+        "/openai/v1/responses/compact": _RESPONSES,
         "/openai/responses": _RESPONSES,
+        "/openai/responses/input_tokens": _RESPONSES,
+        "/openai/responses/compact": _RESPONSES,
     }
 )
 """Path of a `POST` route -> the dialect that reads it, both ways."""

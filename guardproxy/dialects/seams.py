@@ -19,13 +19,14 @@ _CHUNKS = r"(?:\.(?:text|input_text|output_text|refusal|thinking|reasoning|summa
 """What follows where a text is a list of chunks of several kinds."""
 _SPOKEN = re.compile(
     r"(?P<speaker>(?:choices\[\d+\]|\$(?:\.message)?|content))"
-    r"\.(?:content|text|response|refusal|reasoning_content|reasoning|thinking)"
+    r"\.(?:content|text|response|refusal|reasoning_content|reasoning|thinking|delta|message"
+    r"|audio\.transcript)"
     + _CHUNKS
     + r"|(?:\$\.)?outputs\[\d+\]\.content"
     + _CHUNKS
-    + r"|output(?:\[(?:-?\d+)?\]\.(?:content|summary)\[(?:-?\d+)?\])?"
+    + r"|(?:\$|output(?:\[(?:-?\d+)?\](?:\.(?:content|summary)\[(?:-?\d+)?\])*)?)"
     r"\.(?:text|refusal|output_text|reasoning_text|reasoning_summary_text|reasoning"
-    r"|reasoning_summary)"
+    r"|reasoning_summary|audio\.transcript|delta)"
 )
 """Channels of what clients show; where nobody else speaks, one speaker is enough."""
 

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from guardproxy.content import MediaKind, MediaPart, Role
 from guardproxy.dialects.base import Piece
 from guardproxy.dialects.chat_said import Said
-from guardproxy.dialects.coded import is_coded_medium
 from guardproxy.dialects.leaves import (
     embedded_media,
     everything_in,
     is_payload,
     is_token,
+    is_unread,
     says_nothing,
     text_leaves,
     unfolded,
@@ -83,23 +83,25 @@ def contents(
     """See `Contents`. A coded `data:` URL is a medium wherever it stands.
 
     What is shorter than `least` and stands where media do is text: one word looks like base64.
-    What some clue says is a medium (`addresses`: see `clued_media`) is judged as a text as well,
-    but for what is one by its own bytes.
+    Elsewhere a coded URL, and what some clue says is a medium (`addresses`: see `clued_media`), is
+    judged as a text as well, but for what is one by its own bytes.
     """
     texts: list[tuple[str, str]] = []
     media: list[tuple[MediaKind | None, int]] = []
     for path, text in text_leaves(value):
         if shape.passes(path, text):
             continue
+        placed = shape.media.fullmatch(path) is not None
         if found := embedded_media(text):
             media += found
-        elif len(text) >= least and shape.media.fullmatch(path) and is_payload(text):
+        elif placed and len(text) >= least and is_payload(text):
             media.append((None, len(text)))
-        else:
+            continue
+        if not (found and placed):
             texts.append((path, text))
     # What stands where sealed values and media do has been dealt with.
     unknown = {path for path, _ in texts}
-    texts = [(path, text) for path, text in texts if not is_coded_medium(text)]
+    texts = [(path, text) for path, text in texts if not is_unread(text)]
     if unknown:
         media += [
             (clued.kind, len(clued.text))

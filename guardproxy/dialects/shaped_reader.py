@@ -24,7 +24,7 @@ class ShapedReader(RequestReader):
     ) -> None:
         """All of a value but what its shape lets pass; `kind` is that of its media."""
         found = contents(value, shape, addresses=True)
-        self.say(role, found.text, path)
+        self.chunks(found.texts, role, path)
         if role in TOOLS:
             self.say(role, numbers_in(value), path)
         for embedded, size in found.media:
@@ -37,22 +37,10 @@ class ShapedReader(RequestReader):
     ) -> None:
         """One medium and what is said beside it; another one inside makes it a file."""
         found = contents(value, shape)
-        self.say(role, found.text, path)
+        self.chunks(found.texts, role, path)
         if any(embedded not in (None, kind) for embedded, _ in found.media):
             kind = MediaKind.FILE
         self.media.append(MediaPart(role, kind, path, size_of(value)))
-
-    def count_part(self) -> None:
-        """One more content part.
-
-        Raises:
-            RequestError: there are too many.
-        """
-        self._parts += 1
-        if self._parts > self.limits.parts:
-            raise RequestError(
-                f"more than {self.limits.parts} content parts", code="too_many_parts"
-            )
 
 
 def kind_of_part(part: JsonValue, path: str) -> tuple[dict[str, JsonValue], str]:

@@ -181,6 +181,10 @@ def _exempt(plan: Plan, body: Json, put: Put) -> Ruled:
         case "twice":
             said.append(turns.turn(key, "user", SCAFFOLD + plan.rng.choice(("", "\n")) + SCAFFOLD))
         case _:
-            said.append(exempt)
+            # Not in what a tool returned, which passes as well.
+            said[:] = [turn for turn in said if not turns.is_result(turn)] + [exempt]
             put(plan, body)
+            if any(map(turns.is_result, said)):
+                said[:] = [turn for turn in said if not turns.is_result(turn)]
+                said.append(turns.turn(key, "user", CANARY))
     return Ruled(EXEMPT)

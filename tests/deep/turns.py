@@ -138,6 +138,20 @@ RESULTS: Mapping[str, Callable[[Json], Json]] = {
 """What a tool gave back, as a turn."""
 
 
+def is_result(said: Json) -> bool:
+    """Whether a turn is what a tool gave back."""
+    if not isinstance(said, dict):
+        return False
+    kind, content = str(said.get("type")), said.get("content")
+    parts = content if isinstance(content, list) else []
+    return (
+        said.get("role") in ("tool", "function")
+        or not said.keys().isdisjoint(("output", "outputs", "result", "results", "error"))
+        or kind.endswith(("_output", ".result", "list_tools"))
+        or any(isinstance(part, dict) and "result" in str(part.get("type")) for part in parts)
+    )
+
+
 def result(plan: Plan, body: Json) -> bool:
     """The sentence in what a tool gave back, whole or over parts; False where there is no such."""
     found, form = conversation(body), RESULTS.get(plan.words[0])

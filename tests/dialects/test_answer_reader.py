@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from guardproxy.dialects.answer_reader import read_whole, say_frame, texts_of, value_of
+from guardproxy.dialects.answer_reader import read_whole, texts_of, value_of
 from guardproxy.dialects.base import Piece
 from guardproxy.dialects.chat_said import Said
 from guardproxy.errors import StreamError, UpstreamError
 from guardproxy.policy.config import Limits
-from guardproxy.sse import ServerSentEvent
 from guardproxy.strict_json import JsonValue
 
 LIMITS = Limits()
@@ -56,14 +55,6 @@ def test_one_channel_is_one_text_and_decoded_if_it_hides_something() -> None:
         ("b", "between"),
         ("$", "one\ntwo"),
     ]
-
-
-def test_s16_whatever_frames_an_event_is_said() -> None:
-    said = Said()
-    say_frame(ServerSentEvent(data=None, event="name", raw=b"", extra=("comment", "id")), said)
-    say_frame(ServerSentEvent(data="x", event="", raw=b"", extra=()), said)
-
-    assert said.pieces == [Piece("sse", "comment\nid\nname")]
 
 
 def test_s17_data_is_json_or_said_as_it_stands() -> None:

@@ -167,7 +167,14 @@ def test_choices_without_an_index_are_told_apart_by_their_place() -> None:
             "openai",
             {"0.content": "It is\u2028sunny 🌞", "0.logprobs.top": " Or Or"},
         ),
-        ("interleaved", {"0.content": "One two.", "1.refusal": "No more."}),
+        (
+            "interleaved",
+            {
+                "0.content": "One two.",
+                "1.refusal": "No more.",
+                "choices.seam": "\nOne No two.more.",
+            },
+        ),
         (
             "tools",
             {
@@ -191,7 +198,8 @@ def test_choices_without_an_index_are_told_apart_by_their_place() -> None:
         (
             "vllm",
             {
-                "sse": "keep-alive",
+                "sse": "keep-alive\n",
+                "sse.joined": "keep-alive",
                 "0.reasoning_content": "First I look.",
                 "0.reasoning": "Or so.",
                 "0.content": "Sunny.",
@@ -269,9 +277,9 @@ def test_s9_calls_take_turns_by_their_index_and_not_by_their_id() -> None:
 
 
 def test_s16_comments_ids_and_names_are_read() -> None:
-    (read,) = read_all(b": one\nid: two\nretry: three\nevent: four\nx: five\ndata: {}\n\n")
+    said = channels(read_all(b": one\nid: two\nretry: three\nevent: four\nx: five\ndata: {}\n\n"))
 
-    assert [piece.text for piece in read.pieces] == ["one\ntwo\nthree\nx: five\nfour"]
+    assert said["sse"] == "one\ntwo\nthree\nx: five\nfour\n"
 
 
 @given(
@@ -327,6 +335,15 @@ def test_a_block_ends_a_stream_as_a_filter_does(name: str) -> None:
         reader.read(event)
 
     assert reader.blocked(VERDICT, ()) == golden(name)
+
+
+def test_an_annotation_without_id_and_time_leaves_those_before() -> None:
+    reader = CHAT.open_stream(LIMITS)
+    annotation = chunk({"index": 0, "content_filter_results": {}}, id="", created=0, model="")
+    for event in events(ENDINGS["one_choice"] + annotation):
+        reader.read(event)
+
+    assert reader.blocked(VERDICT, ()) == golden("one_choice")
 
 
 def test_a_block_ends_only_what_is_open() -> None:

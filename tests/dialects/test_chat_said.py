@@ -9,6 +9,7 @@ from guardproxy.dialects.base import Piece
 from guardproxy.dialects.chat_said import Said, read_choice
 from guardproxy.dialects.seams import Seams
 from guardproxy.strict_json import JsonValue
+from tests.dialects.samples import PICTURE
 
 
 def said(delta: JsonValue, **choice: JsonValue) -> Said:
@@ -94,7 +95,7 @@ def test_what_is_said_from_chunk_to_chunk_is_read_joined_as_well() -> None:
 
 
 def test_a_chunk_that_holds_a_picture_is_a_picture_and_its_other_text_is_read() -> None:
-    picture: JsonValue = {"type": "image_url", "image_url": {"url": "data:image/png;base64,QQ=="}}
+    picture: JsonValue = {"type": "image_url", "image_url": {"url": PICTURE}}
     found = said({"content": [{"type": "text", "text": "See", "alt": "a sun"}, picture]})
 
     assert found.pieces == [

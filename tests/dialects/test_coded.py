@@ -42,6 +42,12 @@ def test_a_medium_in_a_field_that_nobody_knows_is_none_of_the_text(text: str) ->
     assert [clued.text.strip() for clued in clued_media(value)] == [text.strip()]
 
 
+def test_a_medium_in_a_coded_url_is_none_of_the_text_either() -> None:
+    value: JsonValue = {"images": ["Hello.", f"data:image/png;base64,{PICTURE}"]}
+
+    assert text_of(value, without_media=True) == contents(value, NO_SHAPE).text == "Hello."
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -83,13 +83,16 @@ def test_what_else_is_text_is_judged_and_ids_are_not(dialect: Dialect) -> None:
 
     assert [(part.path, part.text) for part in found[1:]] == [
         ("logit_bias", "a word"),
-        ("$", "stop here\nand here\nsome words"),
+        ("$", "stop hereand here\nsome words"),
+        ("$..", "stop here\nand here"),
     ]
 
 
 @BOTH
 def test_a_suffix_that_is_no_string_is_text_all_the_same(dialect: Dialect) -> None:
-    assert [part.text for part in texts(dialect, prompt="p", suffix=["a", "b"])] == ["p", "a\nb"]
+    said = [part.text for part in texts(dialect, prompt="p", suffix=["a", "b"])]
+
+    assert said == ["p", "ab", "a\nb"]
 
 
 @BOTH

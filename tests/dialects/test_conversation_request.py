@@ -104,6 +104,15 @@ def test_media_are_the_policys_business() -> None:
     ]
 
 
+def test_where_a_connector_looked_is_no_file() -> None:
+    ran = {"type": "tool.execution", "name": "web_search", "arguments": "{}"}
+    looked = {**ran, "info": {"sources": ["https://example.com/paris"]}}
+
+    assert not asked(inputs=[looked]).media
+    assert asked(inputs=[{**looked, "link": "https://example.com/b.pdf"}]).media
+    assert asked(inputs=[{**looked, "type": "no.such.entry"}]).media
+
+
 def test_what_the_application_writes_is_told_apart() -> None:
     texts = said(
         inputs="hello",
@@ -125,7 +134,8 @@ def test_what_the_application_writes_is_told_apart() -> None:
         (Role.ASSISTANT, "completion_args.prediction.content"),
         (Role.UNKNOWN, "completion_args"),
     ]
-    assert said(inputs="hello", completion_args=["words in", "a list"])[1][2] == "words in\na list"
+    odd = said(inputs="hello", completion_args=["words in", "a list"])
+    assert [text for _, _, text in odd[1:]] == ["words ina list", "words in\na list"]
 
 
 @pytest.mark.parametrize(

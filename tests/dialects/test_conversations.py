@@ -130,7 +130,7 @@ def test_s6_a_chunk_whose_index_is_no_number_ends_the_stream(index: Json) -> Non
 def test_a_name_that_is_none_of_the_apis_is_judged() -> None:
     read = START.open_stream(LIMITS).read(sent({"type": "kill them all"}))
 
-    assert [piece.channel for piece in read.pieces] == ["sse", "$.outputs[0].type"]
+    assert [piece.channel for piece in read.pieces] == ["sse", "sse.ids", "$.outputs[0].type"]
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,16 @@ from anthropic.types.message_create_params import MessageCreateParamsStreaming
 from ollama import ChatResponse, GenerateResponse
 from ollama._types import ChatRequest, GenerateRequest
 from openai.types import Completion, CreateEmbeddingResponse, EmbeddingCreateParams
+from openai.types.beta import BetaCompactedResponse, BetaResponse, BetaResponseStreamEvent
+from openai.types.beta.response_compact_params import (
+    ResponseCompactParams as BetaResponseCompactParams,
+)
+from openai.types.beta.response_create_params import (
+    ResponseCreateParamsStreaming as BetaResponseCreateParams,
+)
+from openai.types.beta.responses.input_token_count_params import (
+    InputTokenCountParams as BetaInputTokenCountParams,
+)
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from openai.types.chat.completion_create_params import (
     CompletionCreateParamsNonStreaming,
@@ -90,9 +100,18 @@ TYPES: Mapping[tuple[str, Side], tuple[object, ...]] = {
         ResponseCreateParamsStreaming,
         InputTokenCountParams,
         ResponseCompactParams,
+        BetaResponseCreateParams,
+        BetaInputTokenCountParams,
+        BetaResponseCompactParams,
     ),
-    ("responses", Side.ANSWER): (Response, InputTokenCountResponse, CompactedResponse),
-    ("responses", Side.EVENT): (ResponseStreamEvent,),
+    ("responses", Side.ANSWER): (
+        Response,
+        InputTokenCountResponse,
+        CompactedResponse,
+        BetaResponse,
+        BetaCompactedResponse,
+    ),
+    ("responses", Side.EVENT): (ResponseStreamEvent, BetaResponseStreamEvent),
     ("messages", Side.REQUEST): (
         MessageCreateParamsStreaming,
         MessageCountTokensParams,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
 
 import pytest
@@ -25,6 +27,7 @@ from guardproxy.dialects.leaves import (
     text_of,
     unfolded,
 )
+from guardproxy.dialects.shape import NO_SHAPE, contents
 from guardproxy.errors import UpstreamError
 from guardproxy.strict_json import JsonValue
 
@@ -117,9 +120,28 @@ def test_of_a_schema_the_numbers_that_it_names_count() -> None:
 def test_media_are_left_out_only_for_those_who_count_them() -> None:
     value: JsonValue = {"a": "data:image/png;base64,QUJD", "b": ["data: a sentence"]}
 
-    assert text_of(value, without_media=True) == "data: a sentence"
-    assert text_of(value) == "data:image/png;base64,QUJD\ndata: a sentence"
+    picture = "data:image/png;base64,QUJD"
+    assert text_of(value, without_media=True) == f"{picture}\ndata: a sentence"
     assert embedded_media(value) == [(MediaKind.IMAGE, 26)]
+    noise = base64.b64encode(b"\x89PNG" + hashlib.sha512(b"noise").digest() * 20).decode()
+    value = {"a": f"data:image/png;base64,{noise}", "b": ["data: a sentence"]}
+    assert text_of(value, without_media=True) == "data: a sentence"
+    assert text_of(value) == f"data:image/png;base64,{noise}\ndata: a sentence"
+    assert embedded_media(value) == [(MediaKind.IMAGE, 22 + len(noise))]
+
+
+@given(
+    head=st.sampled_from(["image/png", "audio/wav;x=1", ""]),
+    begins=st.sampled_from([b"", b"\x89PNG\r\n\x1a\n", b"OggS"]),
+    text=st.text(min_size=1, max_size=400),
+)
+def test_a_text_in_a_mediums_dress_is_judged(head: str, begins: bytes, text: str) -> None:
+    coded = base64.b64encode(begins + text.encode()).decode()
+    value: JsonValue = {"note": f"data:{head};base64,{coded}"}
+
+    assert coded in text_of(value, without_media=True)
+    assert coded in contents(value, NO_SHAPE).text
+    assert len(embedded_media(value)) == len(contents(value, NO_SHAPE).media) == 1
 
 
 @pytest.mark.parametrize(

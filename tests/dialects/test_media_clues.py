@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import random
-import time
 
 import pytest
 
@@ -137,8 +136,7 @@ def test_deep_and_wide_values_cost_little() -> None:
     deep: JsonValue = WAVE
     for _ in range(5_000):
         deep = [deep]
-    wide: JsonValue = ["A" * 300 for _ in range(20_000)]
-    started = time.monotonic()
+    # So many that work which grows with their square would not end before the test has to.
+    wide: JsonValue = ["A" * 300 for _ in range(200_000)]
 
     assert kinds({"a": deep, "b": wide}) == [AUDIO]
-    assert time.monotonic() - started < 2

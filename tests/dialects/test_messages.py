@@ -48,7 +48,7 @@ def test_an_event_name_is_judged_unless_it_is_the_events_type() -> None:
     other = b'event: boo\ndata: {"type": "ping"}\n\n'
 
     assert reader.read(events_in(named)[0]).pieces == ()
-    assert [piece.text for piece in reader.read(events_in(other)[0]).pieces] == ["boo"]
+    assert [piece.text for piece in reader.read(events_in(other)[0]).pieces] == ["boo\n", "boo"]
 
 
 def test_escapes_in_a_tools_arguments_are_undone() -> None:

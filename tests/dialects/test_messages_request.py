@@ -82,6 +82,63 @@ def test_what_the_model_reads_elsewhere_is_for_the_policy() -> None:
     assert {part.kind for part in read.media} == {MediaKind.FILE}
 
 
+def test_a_thread_that_the_upstream_keeps_is_stored_text() -> None:
+    messages: Json = [{"role": "user", "content": "go on"}]
+
+    def stored(thread: Json) -> str | None:
+        body = {"messages": messages, "thread": thread}
+        return MESSAGES.read_request(json.dumps(body).encode(), LIMITS).stored
+
+    place = "thread.previous_message_id"
+    assert stored({"type": "continue", "previous_message_id": "msg_01"}) == place
+    assert stored("msg_01") == place
+    assert stored({"type": "create"}) is None
+    assert stored(None) is None
+
+
+SCHEMA: Json = {"properties": {"a_key_that_says": {"type": "integer", "default": 4111111111111111}}}
+
+
+@pytest.mark.parametrize(
+    ("body", "path"),
+    [
+        ({"output_config": {"format": {"type": "json_schema", "schema": SCHEMA}}}, "output_config"),
+        ({"output_format": {"type": "json_schema", "schema": SCHEMA}}, "output_format"),
+    ],
+)
+def test_keys_and_numbers_of_an_answers_schema_are_judged(body: dict[str, Json], path: str) -> None:
+    messages = [{"role": "user", "content": "hello"}]
+    read = MESSAGES.read_request(json.dumps({**body, "messages": messages}).encode(), LIMITS)
+    said = "\n".join(part.text for part in read.texts if part.path.startswith(path))
+
+    assert "a_key_that_says" in said
+    assert "4111111111111111" in said
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        {"type": "tool_addition", "tool": {"definition": {"name": "t", "input_schema": SCHEMA}}},
+        {"type": "compaction", "tool_changes": [{"tool": {"definition": SCHEMA}}]},
+        {"type": "mcp_tool_listing", "tools": [{"name": "t", "input_schema": SCHEMA}]},
+    ],
+)
+def test_a_tool_that_a_message_brings_is_judged_like_others(block: dict[str, Json]) -> None:
+    said = "\n".join(
+        text for _, text in asked(messages=[{"role": "user", "content": [block]}]).values()
+    )
+
+    assert "a_key_that_says" in said
+
+
+def test_a_tool_that_a_message_brings_may_read_elsewhere() -> None:
+    tool: Json = {"definition": {"type": "x", "server_url": "https://example.com/mcp"}}
+
+    found = media({"type": "tool_addition", "tool": tool})
+
+    assert (MediaKind.FILE, "messages[0].content[0].*.tool") in found
+
+
 @pytest.mark.parametrize(
     "source",
     [
@@ -113,6 +170,15 @@ def test_a_block_nobody_knows_is_judged_and_its_medium_is_a_file() -> None:
     assert said["messages[0].content[0].*"][1] == "Look\nhttps://example.com/x"
 
 
+def test_a_resource_with_its_text_is_no_file() -> None:
+    resource: Json = {"uri": "https://example.com/a.md", "text": "It is sunny."}
+    result: Json = {"type": "tool_result", "content": [{"type": "resource", "resource": resource}]}
+
+    assert media({"type": "resource", "resource": resource}) == []
+    assert media(result) == []
+    assert media({"type": "resource", "resource": {"uri": "https://example.com/a.md"}})
+
+
 def test_a_tool_with_files_is_for_the_policy_and_a_property_of_that_name_is_not() -> None:
     files = {"type": "code_execution", "name": "c", "file_ids": ["file_1"]}
     schema = {"type": "object", "properties": {"file_ids": {"type": "array"}}}
@@ -126,7 +192,8 @@ def test_odd_forms_are_judged_as_text() -> None:
     said = asked(messages=[{"role": "user", "content": blocks}], tools=None)
 
     assert said["messages[0].content[0]"][1] == "plain"
-    assert said["messages[0].content[1].text"][1] == "in\na list"
+    assert said["messages[0].content[1].text"][1] == "ina list"
+    assert said["messages[0].content[1].text.."][1] == "in\na list"
     assert said["messages[0].content[2].*.source"][1] == "book"
 
 

@@ -12,6 +12,7 @@ from guardproxy.dialects.ollama import OllamaChat, OllamaGenerate
 from guardproxy.errors import StreamError
 from guardproxy.policy.config import Limits
 from guardproxy.sse import ServerSentEvent
+from guardproxy.verdict import Action, GuardrailResult, Verdict
 from tests.dialects.bodies import Json
 from tests.dialects.recorded import channels, reads, recorded
 from tests.dialects.samples import VERDICT
@@ -140,6 +141,14 @@ def test_s34_a_block_is_a_last_object(dialect: OllamaChat | OllamaGenerate, sile
 
 def test_no_line_is_harmless_so_none_keeps_a_stream_alive() -> None:
     assert CHAT.open_stream(LIMITS).keep_alive == b""
+
+
+def test_a_failed_judgement_is_told_from_a_block() -> None:
+    failed = GuardrailResult("moderation_llm_v2", "m", Action.BLOCK, {}, True, "deadline")
+    refusal = json.loads(CHAT.refusal(Verdict((failed,))).body)
+
+    assert refusal["error"] == "Request blocked because its content could not be judged"
+    assert refusal["code"] == "guardrail_failed"
 
 
 def test_errors_are_strings_as_ollamas_clients_show_them() -> None:

@@ -14,6 +14,7 @@ from guardproxy.policy.config import Limits
 from guardproxy.sse import ServerSentEvent
 from guardproxy.strict_json import JsonValue
 from guardproxy.verdict import Action, CategoryDecision, GuardrailResult, Verdict
+from tests.dialects.samples import DOCUMENT, PICTURE, SOUND
 
 LIMITS = Limits()
 RAW = RawJson()
@@ -52,10 +53,12 @@ def test_a_request_is_read_strictly() -> None:
 
 
 def test_media_go_by_their_kind() -> None:
-    asked = RAW.read_request(b'["data:audio/wav;base64,QQ==", "data:;base64,QQ=="]', LIMITS)
+    asked = RAW.read_request(json.dumps([SOUND, DOCUMENT, "data:;base64,QQ=="]).encode(), LIMITS)
 
-    assert [medium.kind for medium in asked.media] == [MediaKind.AUDIO, MediaKind.FILE]
-    assert asked.texts == ()
+    assert [medium.kind for medium in asked.media] == [
+        MediaKind.AUDIO, MediaKind.FILE, MediaKind.FILE,
+    ]  # fmt: skip
+    assert [part.text for part in asked.texts] == ["data:;base64,QQ=="]
 
 
 @pytest.mark.parametrize(
@@ -98,7 +101,7 @@ def test_an_id_that_every_event_repeats_is_said_once() -> None:
 def test_what_frames_an_event_and_what_is_no_json_is_said() -> None:
     stream = RAW.open_stream(LIMITS)
 
-    assert [p.text for p in stream.read(sse(None, "name", (" ping",))).pieces] == [" ping\nname"]
+    assert joined([stream.read(sse(None, "name", (" ping",)))])["sse"] == " ping\nname\n"
     assert [p.text for p in stream.read(sse("plain")).pieces] == ["plain\n", "plain"]
     assert [p.text for p in stream.read(sse('"a\\u0062c"')).pieces] == ["abc"]
     assert stream.read(sse(" [DONE]")).last
@@ -111,7 +114,7 @@ def test_an_event_that_cannot_be_read_safely_ends_the_stream() -> None:
 
 
 def test_a_stream_holds_media() -> None:
-    (read,) = events({"x": "data:image/png;base64,QQ=="})
+    (read,) = events({"x": PICTURE})
 
     assert [medium.kind for medium in read.media] == [MediaKind.IMAGE]
     assert read.pieces == ()
@@ -210,3 +213,30 @@ def test_a_signature_of_a_thought_is_no_medium() -> None:
     part = {"text": "So", "thoughtSignature": "CiQB0e2Kb7" * 60}
 
     assert RAW.read_request(json.dumps({"parts": [part]}).encode(), LIMITS).media == ()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"cachedContent": "cachedContents/1"},
+        {"Mcp_servers": [{"url": "https://example.com"}]},
+        {"tools": [{"type": "mcp", "server_url": "https://example.com"}]},
+        {"Tools": [{"fileSearch": {"fileSearchStoreNames": ["stores/1"]}}]},
+    ],
+)
+def test_m5_what_a_body_names_that_is_not_in_it_is_a_file(body: JsonValue) -> None:
+    asked = RAW.read_request(json.dumps(body).encode(), LIMITS)
+
+    assert [medium.kind for medium in asked.media] == [MediaKind.FILE]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"metadata": {"file_id": "f"}, "container": None, "tools": None},
+        {"tools": [{"name": "f", "parameters": {"file_ids": ["a"]}}]},
+        [{"file_id": "f"}],
+    ],
+)
+def test_m5_what_only_has_such_a_name_is_none(body: JsonValue) -> None:
+    assert RAW.read_request(json.dumps(body).encode(), LIMITS).media == ()

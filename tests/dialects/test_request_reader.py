@@ -86,6 +86,60 @@ def test_a_medium_by_its_bytes_is_for_the_policy_and_not_read_as_words() -> None
     assert [part.text for part in reader.texts] == []
 
 
+def test_chunks_of_a_part_are_its_text_and_a_second_time_in_lines() -> None:
+    reader = RequestReader(LIMITS)
+    chunks: Json = [{"type": "text", "text": "kil"}, {"type": "text", "text": "ling"}]
+    parts: Json = [
+        {"type": "thinking", "thinking": chunks},
+        {"type": "other", "it": ["kil", "ling"]},
+    ]
+    reader.content(parts, Role.ASSISTANT, "a")
+
+    assert [(part.text, part.path) for part in reader.texts] == [
+        ("killing", "a[0].thinking"), ("kil\nling", "a[0].thinking.."),
+        ("killing", "a[1].*"), ("kil\nling", "a[1].*.."),
+    ]  # fmt: skip
+
+
+def test_a_linked_resource_is_a_file_whatever_its_address_looks_like() -> None:
+    reader = RequestReader(LIMITS)
+    link: Json = {"type": "resource_link", "name": "a name", "uri": "mistral:libraries/1/a.pdf"}
+    reader.content([link], Role.USER, "a")
+
+    assert [(part.kind, part.path) for part in reader.media] == [(MediaKind.FILE, "a[0]")]
+    assert [part.text for part in reader.texts] == ["a name"]
+
+
+def test_a_resource_with_its_text_is_that_text() -> None:
+    reader = RequestReader(Limits())
+    where: dict[str, Json] = {"uri": "https://example.com/a.md", "mimeType": "text/markdown"}
+    picture = "data:image/png;base64," + "QUJD" * 80
+    told: list[Json] = ["https://example.com is open.", "", picture]
+    for at, text in enumerate(told):
+        reader.content(
+            [{"type": "resource", "resource": {**where, "text": text}}], Role.TOOL, f"{at}"
+        )
+    reader.content([{"type": "resource", "resource": {**where, "blob": SOUND}}], Role.TOOL, "3")
+    reader.content([{"type": "page", "resource": {**where, "text": "x"}}], Role.TOOL, "4")
+
+    assert [part.path for part in reader.media] == ["1[0]", "2[0]", "3[0]", "4[0]"]
+    assert "https://example.com is open." in reader.texts[0].text
+
+
+def test_what_an_answer_cited_is_no_file_when_it_comes_back() -> None:
+    reader = RequestReader(LIMITS)
+    cited: dict[str, Json] = {
+        "type": "tool_reference",
+        "title": "Paris",
+        "url": "https://example.com/paris",
+    }
+    reader.content([cited, {**cited, "blob": SOUND}], Role.USER, "a")
+
+    assert [(part.kind, part.path) for part in reader.media] == [(MediaKind.FILE, "a[1]")]
+    assert "Paris" in reader.texts[0].text
+    assert "https://example.com/paris" in reader.texts[0].text
+
+
 def test_sealed_values_in_fields_that_nobody_knows_are_no_media() -> None:
     reader = RequestReader(LIMITS)
     sealed: JsonValue = {"thought_signature": "CiQB0e2K" * 60, "cursor": "CiQB0e2K" * 60}
@@ -127,12 +181,16 @@ def test_arguments_are_judged_with_keys_and_as_their_reader_reads_them() -> None
         {"type": "document_library", "library_ids": ["l1"]},
         {"type": "connector", "connector_id": "c1"},
         {"type": "x", "parameters": {"file_ids": ["f1"]}},
+        {"type": "mcp", "Server_URL": "https://example.com/mcp"},
+        {"type": "file_search", "VECTOR_\u017ftore_ids": ["v1"]},
     ],
 )
 def test_m5_a_tool_that_reads_elsewhere_is_a_file(elsewhere: Json) -> None:
     reader = RequestReader(LIMITS)
     schema: Json = {"file_ids": ["a", "b"], "container": "c"}
-    reader.definitions([{"name": "f", "parameters": schema, "input_schema": schema}, elsewhere])
+    described: Json = {"input_schema": schema, "output_schema": {"examples": [schema]}}
+    shown: Json = {"parameters": schema, "input_examples": [schema]}
+    reader.definitions([{"name": "f", **described, **shown}, elsewhere])
 
     assert [(part.kind, part.path) for part in reader.media] == [(MediaKind.FILE, "tools[1]")]
     assert [part.path for part in reader.texts] == ["tools[0]", "tools[1]"]

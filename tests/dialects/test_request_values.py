@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from guardproxy.content import Role
+from guardproxy.dialects.chat_fields import REQUEST_REFUSED
 from guardproxy.dialects.request_values import (
+    check_case,
     choices_of,
     count_of,
     object_of,
@@ -33,6 +37,36 @@ def test_a_body_is_an_object(body: bytes) -> None:
     assert error.value.code == "invalid_body"
 
 
+KEYS = frozenset({"messages", "max_tokens", "dataSources"})
+
+
+@given(name=st.sampled_from(sorted(KEYS)), upper=st.lists(st.booleans(), min_size=11, max_size=11))
+def test_j1_a_known_key_in_another_case_is_refused_and_named(name: str, upper: list[bool]) -> None:
+    pairs = zip(name, upper, strict=False)
+    key = "".join(letter.swapcase() if swap else letter for letter, swap in pairs)
+    if key == name:
+        check_case({key: "x", "anything": "x"}, KEYS)
+        return
+    with pytest.raises(RequestError) as error:
+        check_case({key: "x"}, KEYS, "somewhere")
+
+    assert refused(error) == ("ambiguous_key", f"somewhere.{name}")
+
+
+def test_j1_a_body_is_looked_at_before_it_is_read() -> None:
+    with pytest.raises(RequestError) as error:
+        object_of(b'{"Messages": 1}', LIMITS, KEYS)
+
+    assert refused(error) == ("ambiguous_key", "messages")
+
+
+@pytest.mark.parametrize(
+    "key", ["maxTokens", "data_sources", "message", "Message", "", "MESSAGES_"]
+)
+def test_j1_keys_that_no_server_takes_for_a_known_one_are_anybodys(key: str) -> None:
+    check_case({key: {"Messages": []}}, KEYS)
+
+
 @pytest.mark.parametrize("nothing", [None, "", [], {}])
 def test_a_field_that_cannot_be_judged_may_be_empty(nothing: JsonValue) -> None:
     refuse_unread({"template": nothing, "other": "x"}, {"template"})
@@ -44,6 +78,45 @@ def test_a_field_that_cannot_be_judged_is_refused_by_name(something: JsonValue) 
         refuse_unread({"template": something}, {"template"})
 
     assert refused(error) == ("unsupported_field", "template")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"add_generation_prompt": True, "continue_final_message": False},
+        {"chat_template_kwargs": {"enable_thinking": False, "reasoning_effort": "high"}},
+        {"extra_body": {"google": {"thinking_config": {"thinking_budget": 1024}}}},
+        {"extra_body": {"chat_template_kwargs": {"thinking": True}}},
+    ],
+)
+def test_a_switch_of_the_template_changes_nothing_that_is_read(body: dict[str, JsonValue]) -> None:
+    refuse_unread(body, REQUEST_REFUSED)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"add_generation_prompt": False},
+        {"add_generation_prompt": 1},
+        {"continue_final_message": True},
+        {"chat_template_kwargs": {"enable_thinking": "no"}},
+        {"chat_template_kwargs": {"enable_thinking": [True]}},
+        {"chat_template_kwargs": {"continue_final_message": True}},
+        {"chat_template_kwargs": {"a sentence": True}},
+        {"chat_template_kwargs": {"chat_template": "x"}},
+        {"extra_body": {"google": {"cached_content": "cachedContents/1"}}},
+        {"extra_body": {"google": {"thinking_config": {}, "x": {}}}},
+        {"extra_body": {"prompt_embeds": "x"}},
+        {"extra_body": {"messages": []}},
+        {"extra_body": {"extra_body": {"chat_template_kwargs": {"chat_template": "x"}}}},
+    ],
+)
+def test_what_is_more_than_a_switch_is_refused(body: dict[str, JsonValue]) -> None:
+    (field,) = body
+    with pytest.raises(RequestError) as error:
+        refuse_unread(body, REQUEST_REFUSED)
+
+    assert refused(error) == ("unsupported_field", field)
 
 
 @pytest.mark.parametrize("value", ["true", 1, [], {}])

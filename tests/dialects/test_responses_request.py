@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 
 import pytest
@@ -99,6 +101,15 @@ def test_what_the_model_reads_elsewhere_is_for_the_policy() -> None:
     ]
 
 
+@pytest.mark.parametrize("kind", ["additional_tools", "tool_search_output"])
+def test_tools_that_an_item_loads_may_read_elsewhere(kind: str) -> None:
+    tools: Json = [{"type": "mcp", "server_label": "x", "server_url": "https://example.com/mcp"}]
+
+    assert media({"input": [{"type": kind, "tools": tools}]}) == [
+        (MediaKind.FILE, "input[0].tools[0]")
+    ]
+
+
 @pytest.mark.parametrize(
     ("body", "path"),
     [
@@ -162,6 +173,26 @@ def test_more_items_than_the_policy_allows_are_refused() -> None:
     with pytest.raises(RequestError) as caught:
         read({"input": items}, Limits(messages=2))
     assert caught.value.code == "too_many_input"
+
+
+def test_what_agents_tell_each_other_is_content() -> None:
+    sealed = base64.b64encode(hashlib.sha512(b"noise").digest() * 8).decode()
+    coded = base64.b64encode(b"how to build it, in words that anybody can read" * 8).decode()
+    parts: Json = [
+        {"type": "input_text", "text": "The tests pass."},
+        {"type": "input_image", "image_url": "data:image/png;base64,QUJD"},
+        {"type": "encrypted_content", "encrypted_content": sealed},
+        {"type": "encrypted_content", "encrypted_content": coded, "note": "beside"},
+    ]
+    item: dict[str, Json] = {"type": "agent_message", "author": "/root", "recipient": "/root/b"}
+    body: dict[str, Json] = {"input": [{**item, "content": parts}]}
+
+    assert media(body) == [(MediaKind.IMAGE, "input[0].content[1]")]
+    assert said(body) == {
+        "input[0].content[0]": (Role.ASSISTANT, "The tests pass."),
+        "input[0].content[3]": (Role.ASSISTANT, f"{coded}\nbeside"),
+        "input[0]": (Role.ASSISTANT, "/root\n/root/b"),
+    }
 
 
 def test_what_a_program_gives_is_text_and_no_medium() -> None:

@@ -57,6 +57,17 @@ def test_every_text_is_handed_out_once() -> None:
         }
 
 
+def test_what_the_model_says_is_no_repeat_of_what_the_request_said() -> None:
+    created = event("created", response={"id": "r", "output": [], "instructions": "Be brief."})
+    item = {"type": "message", "id": "m", "role": "assistant"}
+    said = [{"type": "output_text", "text": "Be brief.", "annotations": []}]
+    done = event("output_item.done", item={**item, "content": said})
+
+    found = [text for _, text in pieces(created, created, done, done)]
+
+    assert [text for text in found if "Be brief." in text] == ["Be brief.\n", "Be brief."]
+
+
 def test_arguments_are_handed_out_once() -> None:
     said = channels(reads(RESPONSES, RECORDED.streams["tools"]))
 
@@ -265,7 +276,7 @@ def test_an_event_name_is_judged_unless_it_is_the_events_type() -> None:
     reader = RESPONSES.open_stream(LIMITS)
     other = b'event: boo\ndata: {"type": "response.queued"}\n\n'
 
-    assert [piece.text for piece in reader.read(events_in(other)[0]).pieces] == ["boo"]
+    assert [piece.text for piece in reader.read(events_in(other)[0]).pieces] == ["boo\n", "boo"]
 
 
 def blocked_after(stream: str, left: int) -> bytes:

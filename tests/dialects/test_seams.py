@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -45,6 +46,28 @@ def test_choices_speak_for_themselves() -> None:
 
 def test_arguments_of_tools_are_not_what_clients_show() -> None:
     assert seam((CONTENT, "kil"), ("choices[0].tool_calls[0].function.arguments", "ling")) == ""
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "speaker"),
+    [
+        (CONTENT, "choices[0].audio.transcript", "choices[0]"),
+        (CONTENT, "choices[0].delta", "choices[0]"),
+        (CONTENT, "choices[0].message", "choices[0]"),
+        ("output[0].content[0].output_text", "output[0].content[0].delta", "$"),
+        ("output[0].content[0].output_text", "output[0].content[0].audio.transcript", "$"),
+        ("$.audio.transcript", "$.delta", "$"),
+        ("output[0].content[0].output_text", "$.output_text", "$"),
+        ("output[0].content[0].output_text", "output[0].output_text", "$"),
+        (
+            "output[0].content[0].summary[0].reasoning_summary_text",
+            "output[0].content[0].output_text",
+            "$",
+        ),
+    ],
+)
+def test_a_word_cut_between_two_things_shown_is_whole(one: str, other: str, speaker: str) -> None:
+    assert seam((one, "kil"), (other, "ling"), speaker=speaker) == "\nkilling"
 
 
 def test_channels_without_a_speaker_are_one_answers() -> None:

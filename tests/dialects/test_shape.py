@@ -37,10 +37,11 @@ def test_a_key_is_text_unless_it_is_an_identifier() -> None:
 
 
 def test_a_coded_url_is_a_medium_wherever_it_stands() -> None:
-    found = contents({"other": f"data:image/png;base64,{LONG}"}, NO_SHAPE)
+    url = f"data:image/png;base64,{LONG}"
+    found = contents({"other": url, "url": url}, SHAPE)
 
-    assert found.texts == ()
-    assert found.media[0][0] is MediaKind.IMAGE
+    assert found.texts == (("other", url),)
+    assert [kind for kind, _ in found.media] == [MediaKind.IMAGE, MediaKind.IMAGE]
 
 
 def test_a_clue_makes_a_medium_of_what_stays_a_text() -> None:

@@ -12,6 +12,7 @@ from guardproxy.dialects.shaped_reader import ShapedReader, kind_of_part
 from guardproxy.errors import RequestError
 from guardproxy.policy.config import Limits
 from guardproxy.strict_json import JsonValue
+from tests.dialects.samples import DOCUMENT
 
 SHAPE = Shape(re.compile("id"), media=re.compile("url"))
 ADDRESS = "https://example.com/a.png"
@@ -31,7 +32,7 @@ def test_a_medium_is_what_it_stands_for_or_a_file() -> None:
 
 def test_a_medium_with_another_one_inside_is_one_file() -> None:
     reader = ShapedReader(Limits())
-    pdf: JsonValue = {"url": ADDRESS, "thumb": "data:application/pdf;base64,QUJD", "alt": "A map"}
+    pdf: JsonValue = {"url": ADDRESS, "thumb": DOCUMENT, "alt": "A map"}
     reader.medium(pdf, Role.USER, "a", SHAPE, MediaKind.IMAGE)
 
     assert [(part.kind, part.path) for part in reader.media] == [(MediaKind.FILE, "a")]

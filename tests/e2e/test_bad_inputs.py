@@ -312,6 +312,14 @@ def test_e15_stored_answers_are_not_fetched(proxy: Proxy) -> None:
     assert not proxy.api.requests
 
 
+def test_e15_no_header_makes_another_request_of_one_that_passes(proxy: Proxy) -> None:
+    proxy.api.says(b"{}")
+    other = [("X-Original-URL", "/v1/responses/resp_1"), ("X-HTTP-Method-Override", "DELETE")]
+
+    assert post(proxy.url, b"", method="GET", target="/v1/models", headers=other).status == 200
+    assert not {name for name, _ in proxy.api.last.headers if name.startswith(b"x-")}
+
+
 CODINGS = [
     ("C1", gzip.compress(BAD), [("Content-Encoding", "gzip")]),
     ("C2", zlib.compress(BAD), [("Content-Encoding", "deflate")]),

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import http.client
 import json
+import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 from threading import Event
 
@@ -33,6 +36,7 @@ from tests.servers import (
     ScriptedUpstream,
     Wire,
     connect,
+    hear,
     policy_file,
     post,
     request_bytes,
@@ -313,10 +317,11 @@ class Slow(KeywordClassifier):
         return await super().classify(passages)
 
 
-@pytest.mark.parametrize("paused", [False, True], ids=["at once", "end later"])
+@pytest.mark.parametrize("later", [False, True], ids=["at once", "end later"])
 def test_in_live_mode_no_end_overtakes_the_verdict(
-    api: ScriptedUpstream, tmp_path: Path, paused: bool
+    api: ScriptedUpstream, tmp_path: Path, later: bool
 ) -> None:
+    """What comes with the end may be held with it; what came before has left."""
     talks = {talk.say: talk for talk in TALKS}.values()
     policy = policy_file(tmp_path, POLICY.format(mode="live"))
     with proxying(api, classifier=Slow({CANARY: {"dangerous": 0.9}}), policy=policy) as proxy:
@@ -325,20 +330,27 @@ def test_in_live_mode_no_end_overtakes_the_verdict(
             Talk("/v1/messages", block, refused),
             Talk("/v1/responses", output, incomplete),
         ):
-            end = talk.say("", last=True)
+            end, left = talk.say("", last=True), Event()
 
-            def script(_: RawRequest, wire: Wire, talk: Talk = talk, end: bytes = end) -> None:
+            def script(
+                _: RawRequest,
+                wire: Wire,
+                talk: Talk = talk,
+                end: bytes = end,
+                left: Event = left,
+            ) -> None:
                 wire.begin_stream(content_type=talk.content_type)
-                wire.chunk(talk.say("slow "))
-                time.sleep(0.1)
-                wire.chunk(talk.say(CANARY) + end)
-                time.sleep(0.1 if paused else 0)
+                wire.chunk(talk.say("slow ") + (talk.say(CANARY) if later else b""))
+                assert left.wait(PATIENCE)
+                wire.chunk(end if later else talk.say(CANARY) + end)
+                time.sleep(0.1 if later else 0)
                 wire.end_stream(*([talk.tail] if talk.tail else []))
 
             api.says(script)
-            answer = post(proxy.url, talk.request, target=talk.path)
+            request = request_bytes(talk.request, target=talk.path)
+            answer = hear(proxy.url, request, b"rboten" if later else b"slow ", left.set)
 
-            assert CANARY in heard(answer.body, talk.content_type)
+            assert not later or CANARY in heard(answer.body, talk.content_type)
             assert end not in answer.body
             assert talk.ended(answer.body), answer.body
 
@@ -419,6 +431,103 @@ def test_s5_nothing_of_a_value_leaves_while_another_channel_speaks(
 
             assert value[0].encode() not in answer.body, name
             assert b"guardrails" in answer.body, name
+
+
+@pytest.mark.parametrize("line", [": {}", "note: {}", "id: {}", "event: {}", "retry: {}"])
+@pytest.mark.parametrize("value", [
+    ["The key is sk-proj-abcDEF1234", "567890abcd efghij1234567890"],
+    ["My card is 4111 1111", "1111 1111"],
+    ["Write to marie.dupont@ora", "nge.fr or not"],
+], ids=["key", "card", "address"])  # fmt: skip
+def test_s16_nothing_of_a_value_leaves_beside_the_answer(
+    api: ScriptedUpstream, tmp_path: Path, value: list[str], line: str
+) -> None:
+    policy = policy_file(tmp_path, POLICY.format(mode="hold"))
+    with proxying(api, classifier=Recognizing({}), policy=policy) as proxy:
+
+        def script(_: RawRequest, wire: Wire) -> None:
+            wire.begin_stream()
+            for piece in ("so", *value):
+                wire.chunk(f"{line.format(piece)}\n\n".encode() + chat("It is "))
+                time.sleep(0.05)
+            wire.end_stream(chat("", last=True), DONE)
+
+        api.says(script)
+        answer = post(proxy.url, CHAT.request, target=CHAT.path)
+
+        assert value[0].encode() not in answer.body
+        assert b"guardrails" in answer.body
+
+
+@pytest.mark.parametrize("beside", [
+    ": ping\n\n",
+    ": OPENROUTER PROCESSING\n\n",
+    ": ping - 2026-01-01 12:00:0{}.123456+00:00\r\n\r\n",
+    ": keepalive 178900000{}\n\n",
+    "id: {}\nevent: message\n:HTTP_STATUS/200\n",
+    "id: 1789000000{}-0\n",
+    "id: req_01jbd6g2qdfw2adyrt2az8hz4{}\n",
+])  # fmt: skip
+def test_what_frames_an_answer_delays_nothing(
+    api: ScriptedUpstream, tmp_path: Path, beside: str
+) -> None:
+    """Every event is heard before the next one is said, where personal data is blocked."""
+    policy = policy_file(tmp_path, POLICY.format(mode="hold"))
+    events = [beside.format(at).encode() + chat("It is. ") for at in range(5)]
+    left = Event()
+
+    def script(_: RawRequest, wire: Wire) -> None:
+        wire.begin_stream()
+        for event in events:
+            left.clear()
+            wire.chunk(event)
+            assert left.wait(PATIENCE), "it was held"
+        wire.end_stream(DONE)
+
+    with proxying(api, classifier=Recognizing({}), policy=policy) as proxy:
+        api.says(script)
+        with connect(proxy.url) as connection:
+            connection.sendall(request_bytes(CHAT.request, target=CHAT.path))
+            response = http.client.HTTPResponse(connection, method="POST")
+            response.begin()
+            heard = b""
+            for upto in accumulate(map(len, events)):
+                while len(heard) < upto and (more := response.read1()):
+                    heard += more
+                left.set()
+            assert heard + response.read() == b"".join(events) + DONE
+    assert not api.failures
+
+
+@pytest.mark.parametrize(
+    "talk",
+    [*TALKS, MESSAGES, Talk("/v1/responses", output, incomplete)],
+    ids=lambda talk: talk.route,
+)
+def test_b5_no_field_goes_on_in_another_case(proxies: dict[str, Proxy], talk: Talk) -> None:
+    """As clients in Go read them: one field, whatever its case."""
+    begin, other = talk.say(CANARY[:3]), talk.say(CANARY[3:])
+    name = json.dumps(CANARY[3:]).encode() if talk.content_type == SSE else CANARY[3:].encode()
+    keys = re.findall(rb'"(\w+)": (?=[\[{]|"?' + re.escape(name) + b")", other)
+    assert keys
+    for key in keys:
+        shouted = other.replace(b'"%s":' % key, b'"%s":' % key.title())
+        answer = streamed(proxies["hold"], talk, [begin, shouted, talk.say("", last=True)])
+
+        assert answer.status == 502 or b"in two cases" in answer.body
+        assert name not in answer.body
+
+
+@pytest.mark.parametrize("talk", [talk for talk in TALKS if talk.ended is filtered])
+def test_i3_a_word_cut_over_choices_does_not_leave(proxies: dict[str, Proxy], talk: Talk) -> None:
+    """As clients read it who take the first choice of each chunk for the only one."""
+    letters = [
+        talk.say(letter).replace(b'"index": 0', b'"index": %d' % (at % 2))
+        for at, letter in enumerate(CANARY)
+    ]
+    answer = streamed(proxies["hold"], talk, [talk.say("so "), *letters, talk.say("", last=True)])
+
+    assert answer.status == 403 or talk.ended(answer.body), answer.body
 
 
 def backwards(field: str, event: dict[str, Json]) -> list[bytes]:

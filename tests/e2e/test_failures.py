@@ -37,6 +37,7 @@ from tests.servers import (
     connect,
     delta,
     eventually,
+    hear,
     policy_file,
     post,
     request_bytes,
@@ -210,15 +211,8 @@ def test_a_failure_within_a_stream_s29(
         wire.end_stream(second, delta(None, finish="stop"), DONE)
 
     proxy.api.says(script)
-    with connect(proxy.url) as connection:
-        connection.sendall(
-            request_bytes(ask(QUESTION, stream=True), headers=[("Connection", "close")])
-        )
-        received = b""
-        while piece := connection.recv(65_536):
-            received += piece
-            if b"ends here" in received:
-                left.set()
+    request = request_bytes(ask(QUESTION, stream=True))
+    received = hear(proxy.url, request, b"ends here", left.set).body
 
     assert b"ends here" in received
     if is_open:
