@@ -254,7 +254,7 @@ class PolicyConfig(_Strict):
     `developer`, `definition`. Whoever may send such a role is then not judged at all."""
     exempt_sha256: list[Sha256] = Field(default_factory=list)
     """SHA-256 of texts that are not judged in requests, whatever their role: what an agent's
-    framework writes around the words of its users. `guardproxy policy hash FILE` prints them. A
+    framework writes around the words of its users. `guardproxy policy hash` prints them. A
     text that differs in one character is judged."""
     allow_stored_state: bool = False
     """Let requests refer to text that is stored upstream: `previous_response_id`, `conversation`,

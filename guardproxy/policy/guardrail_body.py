@@ -34,6 +34,8 @@ FAILED = "guardrail_failed"
 """`error.code` where nothing was found, but something could not be judged."""
 
 BLOCKED_MESSAGE = "Content blocked by guardrail"
+UNJUDGED_MESSAGE = "Request blocked because its content could not be judged"
+"""Where Mistral's own words for it, which name its option, have no place."""
 _FAILED_MESSAGE = (
     "Request blocked due to error in guardrail evaluation and block_on_error is set to True."
 )

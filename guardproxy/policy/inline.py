@@ -12,8 +12,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from guardproxy.errors import RequestError
 from guardproxy.policy.config import GuardrailConfig
-from guardproxy.policy.problems import Loc, problems_in
-from guardproxy.policy.yaml_tree import dotted
+from guardproxy.policy.problems import problems_in
+from guardproxy.policy.yaml_tree import Loc, dotted
 
 MAX_ENTRIES = 16
 

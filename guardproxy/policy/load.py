@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from pydantic import ValidationError
 
 from guardproxy.errors import PolicyError
 from guardproxy.policy.config import PolicyConfig
-from guardproxy.policy.problems import Problem, problems_in, warnings_about
+from guardproxy.policy.problems import MISSING, Problem, problems_in, warnings_about
 from guardproxy.policy.yaml_tree import YamlTree, dotted, read_yaml
 
 DEFAULT_POLICY = "general-assistant"
@@ -52,11 +53,6 @@ def resolve_policy(name_or_path: str | None = None) -> LoadedPolicy:
     return load_policy(policy_path(name_or_path))
 
 
-def default_policy() -> LoadedPolicy:
-    """The policy that guards if none is named."""
-    return resolve_policy(DEFAULT_POLICY)
-
-
 def policy_path(name_or_path: str | None = None) -> Path:
     """Where a policy stands. What has no directory and no `.yaml` is a shipped name.
 
@@ -64,17 +60,27 @@ def policy_path(name_or_path: str | None = None) -> Path:
         PolicyError: no policy of this name is shipped.
     """
     name = DEFAULT_POLICY if name_or_path is None else name_or_path
+    if "\n" in name:
+        raise PolicyError("a policy is named or given as a path, not as its text: put it in a file")
     path = Path(name)
     if path.suffix in _SUFFIXES or path.name != name:
         return path
     shipped = shipped_policies()
-    if name not in shipped:
-        if name and path.is_dir():
-            raise PolicyError("is a directory, not a policy", file=name)
-        raise PolicyError(
-            f"no policy {name!r} is shipped; give one of {', '.join(shipped)}, or a path to a file"
-        )
-    return shipped[name]
+    if name in shipped:
+        return shipped[name]
+    with suppress(OSError):  # a name may be too long for a file's
+        _refuse_what_is_there(path, name)
+    raise PolicyError(
+        f"no policy {name!r} is shipped; give one of {', '.join(shipped)}, or a path to a file"
+    )
+
+
+def _refuse_what_is_there(path: Path, name: str) -> None:
+    if name and path.is_dir():
+        raise PolicyError("is a directory, not a policy", file=name)
+    if path.is_file():
+        message = f"is no shipped policy; write ./{name} for the file of that name"
+        raise PolicyError(message, file=name)
 
 
 def shipped_policies() -> dict[str, Path]:
@@ -138,7 +144,10 @@ def _read(data: bytes, source: str) -> YamlTree:
 
 
 def _refusal(tree: YamlTree, source: str, problems: Sequence[Problem]) -> PolicyError:
-    first, *others = sorted(problems, key=lambda problem: tree.line(problem.loc))
+    # What is missing comes last: most often it is there, misspelt.
+    first, *others = sorted(
+        problems, key=lambda problem: (problem.message == MISSING, tree.line(problem.loc))
+    )
     return _at(tree, source, first, [_at(tree, source, other) for other in others])
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import TypeAlias
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -23,10 +23,10 @@ from guardproxy.policy.config import (
     UnscannableConfig,
 )
 from guardproxy.policy.taxonomy import V1_CATEGORIES, V2_CATEGORIES
+from guardproxy.policy.yaml_tree import Loc
 from guardproxy.verdict import Action
 
-Loc: TypeAlias = tuple[str | int, ...]
-
+MISSING = "is missing"
 _TOP_LEVEL = "the top level"
 _ENTRY = "an entry"
 # Of a key that two sections have, the last one counts.
@@ -43,7 +43,7 @@ _HOMES = dict.fromkeys((*V1_CATEGORIES, *V2_CATEGORIES), _THRESHOLDS) | {
 """Key -> where it belongs."""
 _KNOWN_KEYS = sorted(_HOMES)
 _MESSAGES = {
-    "missing": "is missing",
+    "missing": MISSING,
     "float_type": "must be a number",
     "float_parsing": "must be a number",
     "int_type": "must be a whole number",
@@ -58,6 +58,15 @@ _MESSAGES = {
     "finite_number": "must be a finite number",
     "too_short": "must not be empty",
 }
+# What a pattern asks for: key -> in words.
+_FORMS = {
+    "name": "lower-case letters, digits, '.', '_' and '-', 64 at most, no sign first",
+    "model_name": "one word of letters, digits and ._:/-, 128 at most, no sign first",
+    "exempt_sha256": "64 hexadecimal digits, as `guardproxy policy hash` prints them",
+    "path": "a / first, then letters, digits, ._~-/ and {name}",
+}
+_QUOTED_VALUE = re.compile(r"-?[0-9]+(\.[0-9]+)?|true|false")
+_DECIMAL_COMMA = re.compile(r"-?[0-9]*,[0-9]+")
 # pydantic's last step where a key itself is wrong; it does not stand in the file.
 _KEY_STEP = "[key]"
 
@@ -88,6 +97,9 @@ def _message(details: ErrorDetails, loc: Loc) -> str:
     kind = details["type"]
     if kind == "extra_forbidden":
         return _unknown_key(str(loc[-1]), loc[:-1])
+    if kind == "string_pattern_mismatch":
+        key = next(step for step in reversed(loc) if isinstance(step, str))
+        return f"{plain_message(details)}: {_FORMS[key]}"
     return plain_message(details) + _hint(kind, details["input"])
 
 
@@ -102,7 +114,10 @@ def plain_message(details: ErrorDetails) -> str:
 
 def _hint(kind: str, given: object) -> str:
     if kind in {"float_type", "int_type", "bool_type"} and isinstance(given, str):
-        return ", not text: take the quotes away"
+        if _DECIMAL_COMMA.fullmatch(given):
+            return ": write a point, not a comma"
+        quoted = _QUOTED_VALUE.fullmatch(given) is not None
+        return ", not text" + (": take the quotes away" if quoted else "")
     if kind == "string_type" and isinstance(given, bool | int | float):
         return ": put it in quotes"
     return ""
@@ -132,8 +147,9 @@ def warnings_about(config: PolicyConfig) -> Iterator[Problem]:
     for loc, entry in _versions(config):
         if isinstance(entry, ModerationV1Config):
             yield Problem(loc, "is deprecated; `guardproxy policy migrate FILE` rewrites it to v2")
-        off = entry.ignore_other_categories and all(value == 1 for value in _given(entry))
-        if off and entry.action is Action.BLOCK:
+        given = _given(entry)
+        every = entry.ignore_other_categories or len(given) == _categories(entry)
+        if every and all(value == 1 for value in given) and entry.action is Action.BLOCK:
             yield Problem(loc, "never blocks: every threshold is 1, which switches a category off")
 
 
@@ -151,6 +167,10 @@ def _versions(
             yield (*loc, "moderation_llm_v1"), entry.moderation_llm_v1
         if entry.moderation_llm_v2 is not None:
             yield (*loc, "moderation_llm_v2"), entry.moderation_llm_v2
+
+
+def _categories(entry: ModerationV1Config | ModerationV2Config) -> int:
+    return len(V1_CATEGORIES if isinstance(entry, ModerationV1Config) else V2_CATEGORIES)
 
 
 def _given(entry: ModerationV1Config | ModerationV2Config) -> list[float]:

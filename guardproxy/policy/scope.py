@@ -35,14 +35,15 @@ OVERLAP_CHARACTERS = 160
 
 # Where somebody says something: each is one text to the model, however many parts it has.
 _CONTENT = re.compile(
-    r"(?P<message>system|instructions|(?:completion_args\.)?prediction\.content"
+    r"(?P<message>system|instructions|(?:inputs?|prompt)\Z|(?:completion_args\.)?prediction\.content"
     r"|\w+\[\d+\](?:\.message)?\.(?:content|outputs?|results?|error|thinking|refusal"
-    r"|reasoning(?:_content)?))(?P<place>\[\d+\].*)?",
+    r"|reasoning(?:_content)?))(?P<place>\[\d+\].*)?(?<!\.\.)",
     re.DOTALL,
 )
 _THOUGHTS = (".thinking", ".reasoning", ".reasoning_content", ".refusal")
 JOINED = ".."
-"""Stands in the path of what was joined, between the first and the last path."""
+"""Stands in the path of what was joined, between the first and the last path; or ends the path of
+what stands there a second time, read in another way."""
 FAR = "..."
 """Stands there where several messages were joined, mostly for nothing: see `decide.doubted`."""
 BESIDE = ".*"

@@ -40,6 +40,11 @@ V1_SOURCES: Mapping[str, tuple[str, ...]] = MappingProxyType(
 
 V1_CATEGORIES: tuple[str, ...] = tuple(V1_SOURCES)
 
+V1_DEPRECATED_SINCE = "@1774915200"
+"""2026-03-31, as RFC 9745 has the header `deprecation`."""
+V1_RETIRED_ON = "Tue, 30 Jun 2026 00:00:00 GMT"
+"""As RFC 8594 has the header `sunset`."""
+
 DESCRIPTIONS: Mapping[str, str] = MappingProxyType(
     {
         "sexual": "Explicit sexual material or services; education that is not explicit is fine.",
@@ -61,14 +66,3 @@ DESCRIPTIONS: Mapping[str, str] = MappingProxyType(
     }
 )
 """Category of either vintage -> what it means, in a line."""
-
-
-def as_v1(scores: Mapping[str, float]) -> dict[str, float]:
-    """Scores (or thresholds) by v2 category, read as v1: the highest of the sources.
-
-    Categories without a v1 counterpart (`jailbreaking`) are left out.
-    """
-    return {
-        category: max(scores[source] for source in sources)
-        for category, sources in V1_SOURCES.items()
-    }

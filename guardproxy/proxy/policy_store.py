@@ -13,8 +13,8 @@ from pathlib import Path
 
 from watchfiles import awatch
 
-from guardproxy.errors import ConfigurationError
 from guardproxy.policy.active import ActivePolicy
+from guardproxy.policy.load import MAX_BYTES
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ class PolicyStore:
         """Loads the policy anew; whether what is in force is what the file says."""
         try:
             fresh = self._load()
-        except (ConfigurationError, OSError) as error:
+        except Exception as error:  # noqa: BLE001 - else the watch ends, and the judge with it
             self.last_error = str(error)
             # One line for the operator; where in our code it was raised does not help him.
             message = "policy not reloaded, %s stays in force: %s"
@@ -76,7 +76,8 @@ class PolicyStore:
         """
         seen = _content(file)
         async for _ in _occasions(file.parent):
-            content = _content(file)
+            # Beside the loop: a disk or a network that hangs must not keep every request waiting.
+            content = await asyncio.to_thread(_content, file)
             if content != seen:
                 seen = content
                 self.reload()
@@ -107,7 +108,9 @@ async def _occasions(folder: Path) -> AsyncIterator[None]:
 
 
 def _content(file: Path) -> bytes | None:
+    # No more of it than a policy may have: it is read on the event loop, every second.
     try:
-        return file.read_bytes()
+        with file.open("rb") as opened:
+            return opened.read(MAX_BYTES + 1)
     except OSError:
         return None

@@ -12,13 +12,13 @@ from guardproxy.errors import PolicyError
 from guardproxy.policy.load import (
     MAX_BYTES,
     configs_directory,
-    default_policy,
     load_policy,
     load_policy_text,
     policy_path,
     resolve_policy,
     shipped_policies,
 )
+from guardproxy.policy.taxonomy import V2_CATEGORIES
 
 GOOD = """\
 name: mine
@@ -139,6 +139,10 @@ def test_all_problems_are_told_in_the_order_of_the_file() -> None:
         pytest.param(("mine", "!!python/object:os.system {}"), 1, "", "tags", id="P5-python"),
         pytest.param(("0.5", "!!float 0.5"), 7, "", "tags", id="P5-float"),
         pytest.param(("[]", "[]\n---\nname: x"), 9, "", "second document", id="P5-document"),
+        # A line's end to YAML 1.1 alone
+        pytest.param(("[]", "[]  # no\u2028inline: ignore"), 8, "", "has U+2028", id="P3-comment"),
+        pytest.param(("[]", "[]\ndescription: a\x85b: c"), 9, "", "has U+0085", id="P3-plain"),
+        pytest.param(("name: mine", "name: 'mine'  # \u2029"), 1, "", "has U+2029", id="P3-quoted"),
         # P6: a threshold is a number from 0 to 1
         pytest.param(("0.5", "50"), 7, None, "less than or equal to 1", id="P6-50"),
         pytest.param(("0.5", "-1"), 7, None, "greater than or equal to 0", id="P6-minus"),
@@ -146,6 +150,9 @@ def test_all_problems_are_told_in_the_order_of_the_file() -> None:
         pytest.param(("0.5", '"0.5"'), 7, None, "take the quotes away", id="P6-quoted"),
         pytest.param(("0.5", "true"), 7, None, "must be a number", id="P6-true"),
         pytest.param(("0.5", "[0.5]"), 7, None, "must be a number", id="P6-list"),
+        pytest.param(("0.5", "9" * 5_000), 7, None, "9... is not a plain", id="P6-digits"),
+        pytest.param(("0.5", "0,5"), 7, None, "a point, not a comma", id="P6-comma"),
+        pytest.param(("0.5", "50%"), 7, None, "must be a number, not text", id="P6-percent"),
         # P7: nothing to guard with
         pytest.param((GOOD, ""), None, "", "is empty", id="P7-empty"),
         pytest.param((GOOD, "# later\n"), None, "", "is empty", id="P7-comment"),
@@ -158,6 +165,9 @@ def test_all_problems_are_told_in_the_order_of_the_file() -> None:
         pytest.param(
             ("output: []", "output: [{block_on_error: true}]"), 8, "output[0]",
             "has neither moderation_llm_v1 nor moderation_llm_v2", id="P7-no-config",
+        ),
+        pytest.param(
+            ("output: []", "outputs: []"), 8, "outputs", "did you mean output?", id="P7-misspelt",
         ),
         # P8: no policy holds an expression that could run away; a route is a plain path
         pytest.param(("[]", "[]\npatterns: ['(a+)+$']"), 9, "patterns", "unknown key", id="P8-key"),
@@ -178,9 +188,28 @@ def test_all_problems_are_told_in_the_order_of_the_file() -> None:
         pytest.param(("[]", "[]\nlimits:"), 9, "limits", "must be a mapping", id="null-section"),
         pytest.param(("[]", "[]\npassthrough: [{path: /x, methods: []}]"), 9,
                      "passthrough[0].methods", "must not be empty", id="no-methods"),
+        pytest.param(("name: mine", "name: My desk"), 1, "name", ": lower-case letters", id="name"),
+        pytest.param(("[]", "[]\nexempt_sha256: [abc]"), 9, "exempt_sha256[0]",
+                     ": 64 hexadecimal digits", id="hash"),
+        pytest.param(("block\n", "block\n      model_name: a b\n"), 6,
+                     "input[0].moderation_llm_v2.model_name", ": one word of", id="model-name"),
+        pytest.param(("[]", "[]\npassthrough: [{path: v1, methods: [GET]}]"), 9,
+                     "passthrough[0].path", ": a / first", id="path"),
         pytest.param(("output: []", "output: ["), 9, "", "is not YAML", id="syntax"),
+        pytest.param(("output: []", "output: [a"), 9, "", "line 8 is not closed", id="open-list"),
+        pytest.param(("mine", "'mine"), 9, "", "line 1 is not closed", id="open-quote"),
         pytest.param(("output: []", "\toutput: []"), 8, "", "is not YAML", id="tab"),
+        pytest.param(("  - b", "\t- b"), 3, "", "write spaces, not a tab", id="tab-for-spaces"),
+        pytest.param(("mine", "@mine"), 1, "", "; quote the text", id="reserved-character"),
+        pytest.param(("mine", "mine: his"), 1, "", "quote a text with a colon", id="colon"),
+        pytest.param(("    mod", "  mod"), 4, "", "look at the indentation", id="indentation"),
+        pytest.param(("output: []", "output"), 9, "", "a key needs a colon", id="no-colon"),
         pytest.param(("output: []", "output: \x07"), 8, "", "control character", id="control"),
+        pytest.param(("mine", r'"\U00110000"'), 1, "", "no character", id="beyond-unicode"),
+        pytest.param(("mine", r'"\UFFFFFFFF"'), 1, "", "no character", id="beyond-integers"),
+        pytest.param(("[]", '[]\ndescription: "\\ud83d"'), 9, "description", "no character",
+                     id="half-a-character"),
+        pytest.param(("name", r'"\ud83d"'), 1, "", "no character", id="half-a-character-key"),
         pytest.param(
             ("output: []", "output: " + "[" * 40 + "]" * 40), 8, "", "nested too deeply", id="deep"
         ),
@@ -249,9 +278,19 @@ def test_v1_and_entries_that_never_block_are_warned_about() -> None:
     assert idle.startswith("policy.yaml:8: output[0].moderation_llm_v2: never blocks")
 
 
+def test_an_entry_with_every_threshold_at_1_is_warned_about() -> None:
+    off = ", ".join(f"{category}: 1" for category in V2_CATEGORIES)
+    text = GOOD.replace("\n        pii: 0.5", f" {{{off}}}")
+
+    (idle,) = load_policy_text(text, "policy.yaml").warnings
+
+    assert idle.startswith("policy.yaml:4: input[0].moderation_llm_v2: never blocks")
+    assert not load_policy_text(text.replace("pii: 1", "pii: 0.9"), "policy.yaml").warnings
+
+
 def test_the_default_policy_is_the_general_assistant() -> None:
-    assert default_policy() == resolve_policy(None) == resolve_policy("general-assistant")
-    assert default_policy().config.name == "general-assistant"
+    assert resolve_policy() == resolve_policy("general-assistant")
+    assert resolve_policy().config.name == "general-assistant"
 
 
 def test_a_name_is_a_shipped_policy_and_a_path_is_a_file(tmp_path: Path) -> None:
@@ -264,10 +303,30 @@ def test_a_name_is_a_shipped_policy_and_a_path_is_a_file(tmp_path: Path) -> None
     assert policy_path("strict.yml") == Path("strict.yml")
 
 
-@pytest.mark.parametrize("name", ["lax", "", "Strict"])
+@pytest.mark.parametrize("name", ["lax", "", "Strict", "a" * 300])
 def test_an_unknown_name_is_refused_with_the_names_there_are(name: str) -> None:
     with pytest.raises(PolicyError, match=r"give one of .*general-assistant"):
         resolve_policy(name)
+
+
+@pytest.mark.parametrize("text", [GOOD, GOOD * 20, GOOD + "# and/or\n"])
+def test_a_policys_text_in_place_of_its_path_is_refused_in_one_line(text: str) -> None:
+    with pytest.raises(PolicyError, match=r"^a policy is named or given as a path") as caught:
+        resolve_policy(text)
+
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["mine", "mine.json", "mine.YAML"])
+def test_a_file_that_is_taken_for_a_name_is_told_how_to_be_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path(name).write_text(GOOD)
+
+    with pytest.raises(PolicyError, match=rf"{name}: is no shipped policy; write \./{name} for"):
+        resolve_policy(name)
+    assert resolve_policy(f"./{name}").config.name == "mine"
 
 
 def test_an_installed_package_brings_its_configs(

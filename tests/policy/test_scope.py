@@ -260,9 +260,35 @@ def test_only_what_stands_in_several_messages_is_doubted() -> None:
 
 
 def test_texts_outside_of_contents_are_not_joined() -> None:
-    texts = [user("kil", "tools[0]"), user("l him", "prompt"), user("x", "messages[0].name")]
+    texts = [user("kil", "tools[0]"), user("l him", "suffix"), user("x", "messages[0].name")]
 
     assert joined(texts) == []
+
+
+@pytest.mark.parametrize(
+    ("before", "asked"),
+    [("instructions", "inputs"), ("instructions", "input"), ("system", "prompt")],
+)
+def test_a_question_without_a_list_is_joined_with_what_stands_before_it(
+    before: str, asked: str
+) -> None:
+    texts = [user("kil", before, Role.SYSTEM), user("l him", asked)]
+
+    assert joined(texts) == ["kill him", "kil l him"]
+
+
+def test_prompts_of_a_list_are_texts_each_for_itself() -> None:
+    assert joined([user("kil", "prompt[0]"), user("l him", "prompt[1]")]) == []
+
+
+def test_what_stands_there_a_second_time_is_not_joined_again() -> None:
+    texts = [
+        user("how to ki", "messages[0].content[0].thinking"),
+        user("how\nto ki", "messages[0].content[0].thinking.."),
+        user("ll him", "messages[0].content[1]"),
+    ]
+
+    assert joined(texts) == ["how to kill him", "how to ki ll him"]
 
 
 def test_an_answers_parts_are_joined_and_its_choices_are_not() -> None:

@@ -51,6 +51,18 @@ def test_a_path_is_shown_as_in_javascript() -> None:
     assert dotted(()) == ""
 
 
+def test_a_path_is_one_line_that_moves_no_cursor() -> None:
+    assert dotted(("limits", "a\nb", "\x1b[2J")) == r"limits.'a\nb'.'\x1b[2J'"
+    assert dotted(("\u202ename", "größe")) == r"'\u202ename'.größe"
+
+
+def test_quoted_text_may_hold_what_only_some_take_for_a_line_end() -> None:
+    assert read_yaml("a: 'x\u2028y'\nb: \"x\u2029y\"\n", "x").value == {
+        "a": "x\u2028y",
+        "b": "x\u2029y",
+    }
+
+
 json_values = st.recursive(
     st.none()
     | st.booleans()

@@ -86,7 +86,7 @@ def test_what_cannot_be_used_leaves_the_last_good_in_force(
     assert [(r.levelname, "not reloaded" in r.message) for r in caplog.records] == [("ERROR", True)]
 
 
-@pytest.mark.parametrize("error", [OSError("gone"), ConfigurationError("bad")])
+@pytest.mark.parametrize("error", [OSError("gone"), ConfigurationError("bad"), ValueError("odd")])
 def test_a_failure_to_read_is_told_like_any_other(file: Path, error: Exception) -> None:
     errors: list[Exception] = []
 
@@ -176,6 +176,21 @@ async def test_a_file_that_is_deleted_and_comes_back_is_seen(file: Path) -> None
     store = PolicyStore(load(file), told)
     async with watching(store, file):
         await asyncio.to_thread(file.unlink)
+        await asyncio.to_thread(eventually, lambda: told.attempts == [None])
+        write(file, TEXT.format("second"))
+
+        assert await has_name(store, "second")
+
+
+async def test_of_a_huge_file_no_more_is_read_than_a_policy_may_have(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(policy_store, "_LOOK_EVERY", 10)
+    told = Told()
+    store = PolicyStore(load(file), told)
+    async with watching(store, file):
+        with file.open("ab") as huge:
+            huge.truncate(1 << 40)  # a hole: takes no room on the disk, and none has such memory
         await asyncio.to_thread(eventually, lambda: told.attempts == [None])
         write(file, TEXT.format("second"))
 
