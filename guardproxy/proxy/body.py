@@ -7,6 +7,9 @@ from guardproxy.proxy.budget import ByteAccount
 from guardproxy.proxy.headers import Headers, first
 from guardproxy.proxy.presence import ClientGone, Receive
 
+_IN_UTF_8 = ("", "charset=utf-8", "charset=utf8")
+"""Parameters of a media type; the last is no registered name, but one that many write."""
+
 
 async def read_body(
     receive: Receive,
@@ -68,7 +71,7 @@ def check_json(headers: Headers) -> None:
             "send the body as content-type: application/json",
             status=415, code="unsupported_media_type", param="content-type",
         )  # fmt: skip
-    if parameters.replace(" ", "").replace('"', "").strip(";") not in ("", "charset=utf-8"):
+    if parameters.replace(" ", "").replace('"', "").strip(";") not in _IN_UTF_8:
         raise RequestError(
             "send the body as UTF-8",
             status=415, code="unsupported_charset", param="content-type",

@@ -7,11 +7,9 @@ would take it out of what is judged.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection
 
-_REPEATED = re.compile(r"(?:instructions|tools)(?:[.\[].*)?", re.DOTALL)
-"""Fields of OpenAI's Responses that repeat the request's own."""
+from guardproxy.dialects.repeats import ECHOED
 
 
 def is_echo(place: str, text: str, exempt: Collection[str]) -> bool:
@@ -24,4 +22,4 @@ def is_echo(place: str, text: str, exempt: Collection[str]) -> bool:
     """
     if text not in exempt and text.removesuffix("\n") not in exempt:
         return False
-    return _REPEATED.fullmatch(place) is not None
+    return ECHOED.fullmatch(place) is not None

@@ -315,8 +315,15 @@ def _check_charset(answer: UpstreamAnswer) -> None:
 
 
 def _with_guardrails(body: bytes, verdict: Verdict, limits: Limits) -> bytes:
-    """The answer with the scores its caller asked for, unless the upstream gave its own."""
-    answer = strict_json.read(body, depth=limits.json_depth, members=limits.answer_bytes)
-    if not isinstance(answer, dict) or "guardrails" in answer:
+    """The answer with the scores its caller asked for, unless the upstream gave its own.
+
+    One that is empty, or no JSON though it says so, stays as it came.
+    """
+    try:
+        answer = strict_json.read(body, depth=limits.json_depth, members=limits.answer_bytes)
+    except RequestError:
         return body
-    return strict_json.with_member(body, "guardrails", guardrail_body.passed_list(verdict))
+    if not isinstance(answer, dict) or answer.get("guardrails") is not None:
+        return body
+    bare = strict_json.without_member(body, "guardrails")
+    return strict_json.with_member(bare, "guardrails", guardrail_body.passed_list(verdict))

@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from guardproxy.errors import RequestError
 from guardproxy.events import Observer, Outcome
+from guardproxy.policy.taxonomy import V1_DEPRECATED_SINCE, V1_RETIRED_ON
 from guardproxy.proxy import responses
 from guardproxy.proxy.admission import Admission
 from guardproxy.proxy.headers import Headers
@@ -36,10 +37,9 @@ _HOST = re.compile(rb"[A-Za-z0-9._~%!$&'()*+,;=:\[\]-]*")
 _UNPRINTABLE = re.compile(rb"[^\t\x20-\x7e]")
 OPEN_TO_ALL = frozenset({"/healthz", "/readyz", "/metrics"})
 
-# RFC 9745 and RFC 8594: Mistral's dates for its v1 categories, 2026-03-31 and 2026-06-30.
 _V1_DEPRECATED: Headers = [
-    (b"deprecation", b"@1774915200"),
-    (b"sunset", b"Tue, 30 Jun 2026 00:00:00 GMT"),
+    (b"deprecation", V1_DEPRECATED_SINCE.encode()),
+    (b"sunset", V1_RETIRED_ON.encode()),
     (
         b"x-guardproxy-warning",
         (

@@ -15,16 +15,18 @@ _HOP_BY_HOP = frozenset(
 )  # fmt: skip
 # Ours to set: the length and the coding of what we send, and the name of whom we call.
 _REPLACED = frozenset({b"host", b"content-length", b"accept-encoding", b"expect"})
-# What a client says of its own way here would speak in our name upstream.
+# What a client says of its own way here would speak in our name upstream; and a server that
+# believes in another path or method would serve a request that nobody judged.
 _FORWARDING = frozenset(
     {
-        b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-port",
-        b"x-forwarded-proto", b"x-forwarded-server", b"x-real-ip", b"via", b"cookie",
+        b"forwarded", b"x-real-ip", b"via", b"cookie", b"x-http-method",
+        b"x-http-method-override", b"x-method-override", b"x-original-method", b"x-original-uri",
+        b"x-original-url", b"x-rewrite-url",
     }
 )  # fmt: skip
 _KEPT_HERE = _HOP_BY_HOP | _REPLACED | _FORWARDING
 CREDENTIALS = frozenset({b"authorization", b"api-key", b"x-api-key"})
-_OWN_PREFIX = b"x-guardproxy-"
+_KEPT_PREFIXES = (b"x-guardproxy-", b"x-forwarded-")
 
 # An answer's headers leave only if they are known to speak about the answer.
 _ANSWER = frozenset(
@@ -53,7 +55,7 @@ def for_upstream(headers: Iterable[tuple[bytes, bytes]], api_key: str | None) ->
     kept = [
         (name, value)
         for name, value in headers
-        if name not in dropped and b"_" not in name and not name.startswith(_OWN_PREFIX)
+        if name not in dropped and b"_" not in name and not name.startswith(_KEPT_PREFIXES)
     ]
     # A coded answer could not be judged, so none is asked for.
     kept.append((b"accept-encoding", b"identity"))

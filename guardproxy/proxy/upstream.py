@@ -15,7 +15,8 @@ from guardproxy.proxy.headers import Headers, first, for_client
 from guardproxy.proxy.upstream_connection import BrokenAnswerError
 
 _OUR_VERSION = "/v1"
-_PORTS = {"http": 80, "https": 443}
+DEFAULT_PORTS = {"http": 80, "https": 443}
+"""Of a URL that names none."""
 # WHATWG's query set: what no URL can hold as it is; what is encoded already stays so.
 _IN_A_TARGET = "".join(chr(code) for code in range(0x21, 0x7F) if chr(code) not in '"#<>')
 _PLAIN = re.compile(rb"[!$-;=?-~]*")
@@ -209,7 +210,7 @@ class Sending:
 def _host(name: str, port: int | None, scheme: str) -> bytes:
     shown = name if name.isascii() else name.encode("idna").decode()
     shown = f"[{shown}]" if ":" in shown else shown
-    return (shown if port in (None, _PORTS[scheme]) else f"{shown}:{port}").encode()
+    return (shown if port in (None, DEFAULT_PORTS[scheme]) else f"{shown}:{port}").encode()
 
 
 def _check_readable(incoming: Incoming) -> None:

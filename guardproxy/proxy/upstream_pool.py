@@ -13,14 +13,13 @@ from urllib.parse import urlsplit
 import certifi
 from aiohappyeyeballs import AddrInfoType, start_connection
 
-from guardproxy.proxy.upstream import Outgoing, Timeouts
+from guardproxy.proxy.upstream import DEFAULT_PORTS, Outgoing, Timeouts
 from guardproxy.proxy.upstream_connection import BrokenAnswerError, UpstreamConnection
 
 _KEEP_ALIVE_SECONDS = 15.0
 _RESOLVED_SECONDS = 10.0
 _NEXT_ADDRESS_SECONDS = 0.25
 """RFC 8305's delay until the next address of a name is tried beside the first."""
-_PORTS = {"http": 80, "https": 443}
 
 
 def certificates() -> ssl.SSLContext:
@@ -46,7 +45,7 @@ class UpstreamPool:
     def __init__(self, base_url: str) -> None:
         parts = urlsplit(base_url)
         self._host = parts.hostname or ""
-        self._port = parts.port or _PORTS[parts.scheme]
+        self._port = parts.port or DEFAULT_PORTS[parts.scheme]
         self._tls = certificates() if parts.scheme == "https" else None
         self._idle: deque[tuple[float, UpstreamConnection]] = deque()
         self._resolved: tuple[float, Sequence[AddrInfoType]] = (0.0, ())

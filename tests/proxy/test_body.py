@@ -71,6 +71,7 @@ async def test_a_body_is_paid_for_from_the_budget_of_the_process() -> None:
     [
         b"application/json",
         b"application/json; charset=utf-8",
+        b"application/json; charset=utf8",
         b'Application/JSON;charset="UTF-8"',
         b"application/json;",
     ],

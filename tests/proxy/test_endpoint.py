@@ -194,6 +194,26 @@ def test_scores_are_added_only_where_nothing_else_stands(
     assert proxy.ask(guardrails=STRICT).json() == answer
 
 
+def test_scores_take_the_place_of_a_null(proxy: Proxy, api: ScriptedUpstream) -> None:
+    api.says(lambda _, wire: wire.answer(said("hi", guardrails=None)))
+
+    answer = proxy.ask(guardrails=STRICT)
+
+    assert answer.body.count(b'"guardrails"') == 1
+    assert answer.json()["guardrails"][0]["moderation_llm_v2"]["action"] == "none"
+
+
+@pytest.mark.parametrize("body", [b"", b"OK"])
+def test_an_answer_that_is_no_json_stays_as_it_came_with_guardrails_too(
+    proxy: Proxy, api: ScriptedUpstream, body: bytes
+) -> None:
+    api.says(lambda _, wire: wire.answer(body))
+
+    answer = proxy.ask(guardrails=[{"moderation_llm_v2": {"action": "none"}}])
+
+    assert (answer.status, answer.body) == (200, body)
+
+
 def test_guardrails_of_null_are_cut_out_and_none(proxy: Proxy, api: ScriptedUpstream) -> None:
     answer = proxy.ask(guardrails=None)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from urllib.parse import quote
 
 import pytest
@@ -14,6 +15,17 @@ from guardproxy.proxy.header_texts import PATH, texts_in, without_texts
 
 SENTENCE = "the canary sings of something forbidden"
 UUID = b"7b9e3b1c-5c6f-4e0a-9d5f-0a1b2c3d4e5f"
+CHROME = b"AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Mobile Safari/537.36"
+CLAIMS = {"sub": "accounts.example.com:1122334455", "email": "jane@acme.io", "iat": 1754000000}
+
+
+def token(claims: object, head: object = None, sign: bytes = b"\xf0\x9f" * 32) -> bytes:
+    """A JWT, as gateways put it into headers of many names."""
+    parts = (json.dumps(head or {"alg": "ES256", "kid": "0oeLcQ"}), json.dumps(claims))
+    signed = [*(part.encode() for part in parts), sign]
+    return b".".join(base64.urlsafe_b64encode(part).rstrip(b"=") for part in signed)
+
+
 STRUCTURE = [
     (b"accept", b"application/json, text/event-stream"),
     (b"accept", b"*/*"),
@@ -40,6 +52,12 @@ STRUCTURE = [
         b"Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Safari/537.36",
     ),
     (b"www-authenticate", b'Bearer realm="api"'),
+    (b"user-agent", b"Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) " + CHROME),
+    (b"user-agent", b"Mozilla/5.0 (Linux; Android 10; K) " + CHROME),
+    (b"x-goog-iap-jwt-assertion", token(CLAIMS)),
+    (b"x-amzn-oidc-data", token(CLAIMS) + b"=="),
+    (b"x-id-token", b"Bearer " + token({**CLAIMS, "groups": ["a" * 100] * 9})),
+    (b"x-serverless-authorization", b"Bearer abcDEF123456"),
     (b"x-ms-region", b"East US 2"),
     (b"x-request-id", UUID),
     (b"x-stainless-async", b"async:asyncio"),
@@ -80,6 +98,46 @@ def test_what_a_reader_could_read_is_text(name: bytes, text: str) -> None:
 
     assert (part.role, part.text, part.path) == (Role.UNKNOWN, text, PATH)
     assert without_texts([(name, text.encode()), (b"pragma", b"x")]) == [(b"pragma", b"x")]
+
+
+@pytest.mark.parametrize(
+    "claims", [{"name": SENTENCE}, {SENTENCE: 1}, {"x": CODED}, {"x": ["a", {"y": SENTENCE}]}]
+)
+def test_a_sentence_in_a_token_is_text(claims: dict[str, object]) -> None:
+    (part,) = texts_in([(b"x-id-token", token({**CLAIMS, **claims}))])
+
+    assert part.text in (SENTENCE, CODED)
+
+
+def test_a_sentence_in_a_list_of_words_is_text() -> None:
+    words = f"once more {SENTENCE} and again".split()
+
+    (part,) = texts_in([(b"x-id-token", token({**CLAIMS, "groups": words}))])
+
+    assert part.text == " ".join(words)
+    assert not [*texts_in([(b"x-id-token", token({**CLAIMS, "groups": words[:8]}))])]
+
+
+def test_a_sentence_in_place_of_a_signature_is_text() -> None:
+    value = token(CLAIMS, sign=SENTENCE.encode())
+
+    assert [part.text for part in texts_in([(b"x-id-token", value)])] == [
+        value.rpartition(b".")[2].decode()
+    ]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        token(CLAIMS, head={"no": "alg"}),
+        token([SENTENCE]),
+        token(CLAIMS) + b".x",
+        b"Persona " + token(CLAIMS),
+        b"eyJhbGciOiJ9." + b"e30." + b"x" * 128,
+    ],
+)
+def test_what_only_looks_like_a_token_is_text(value: bytes) -> None:
+    assert [part.text for part in texts_in([(b"x-id-token", value)])]
 
 
 def test_lines_of_one_name_are_one_list_and_all_texts_are_read_together() -> None:

@@ -16,6 +16,11 @@ FORWARDING = (
     b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto", b"x-real-ip",
     b"via", b"cookie",
 )  # fmt: skip
+REROUTING = (
+    b"x-http-method-override", b"x-http-method", b"x-method-override", b"x-original-method",
+    b"x-original-url", b"x-original-uri", b"x-rewrite-url", b"x-forwarded-uri",
+    b"x-forwarded-method", b"x-forwarded-prefix", b"x-forwarded-path",
+)  # fmt: skip
 IDENTITY = (b"accept-encoding", b"identity")
 
 names = st.from_regex(rb"[a-z][a-z0-9_-]{0,20}", fullmatch=True) | st.sampled_from(
@@ -24,7 +29,7 @@ names = st.from_regex(rb"[a-z][a-z0-9_-]{0,20}", fullmatch=True) | st.sampled_fr
 some_headers = st.lists(st.tuples(names, st.from_regex(rb"[!-~ ]{0,20}", fullmatch=True)))
 
 
-@pytest.mark.parametrize("name", HOP_BY_HOP + FORWARDING)
+@pytest.mark.parametrize("name", HOP_BY_HOP + FORWARDING + REROUTING)
 def test_what_speaks_of_one_connection_or_of_the_way_here_stays_here(name: bytes) -> None:
     assert for_upstream([(name, b"x")], None) == [IDENTITY]
 

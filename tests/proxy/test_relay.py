@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
@@ -25,6 +26,7 @@ from tests.e2e.conftest import Proxy, proxying
 from tests.fakes import KeywordClassifier
 from tests.servers import (
     DONE,
+    PATIENCE,
     RawAnswer,
     RawRequest,
     ScriptedUpstream,
@@ -34,6 +36,7 @@ from tests.servers import (
     delta,
     event,
     eventually,
+    hear,
     policy_file,
     post,
     request_bytes,
@@ -266,15 +269,19 @@ def test_s6_choices_that_interleave_are_told_apart(
 def test_s6_only_the_choices_that_are_open_are_ended(
     proxies: Proxies, api: ScriptedUpstream
 ) -> None:
+    ended = threading.Event()
+
     def script(_: RawRequest, wire: Wire) -> None:
         wire.begin_stream()
         wire.chunk(delta("One. ") + delta("Two. ", 1) + delta(None, 0, "stop"))
-        time.sleep(0.2)  # so that the first choice has ended at the client's, too
+        assert ended.wait(PATIENCE)
         wire.chunk(delta(CANARY, 1) + DONE)
         wire.chunk(b"")
 
     api.says(script)
-    answer = proxies().ask(stream=True)
+    # The first choice has ended at the client's, too.
+    request = request_bytes(ask(stream=True))
+    answer = hear(proxies().url, request, b'"finish_reason": "stop"', ended.set)
 
     assert_blocked(answer)
     chunk = json.loads(answer.body.split(b"\n\n")[-3].removeprefix(b"data: "))
@@ -323,17 +330,18 @@ def test_s34_a_block_after_text_ends_the_stream_and_closes_the_upstream(
     proxies: Proxies, api: ScriptedUpstream
 ) -> None:
     gone: list[bool] = []
+    left = threading.Event()
 
     def script(_: RawRequest, wire: Wire) -> None:
         wire.begin_stream()
         wire.chunk(START + delta("It is sunny. "))
-        time.sleep(0.2)  # so that this leaves alone
+        assert left.wait(PATIENCE)
         wire.chunk(delta(CANARY))
         gone.append(wire.gone())
         wire.close()
 
     api.says(script)
-    answer = proxies().ask(stream=True)
+    answer = hear(proxies().url, request_bytes(ask(stream=True)), b"It is sunny. ", left.set)
 
     assert answer.status == 200
     assert "It is sunny. " in heard(answer.body)
