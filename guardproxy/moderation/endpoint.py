@@ -187,7 +187,7 @@ class _Endpoint:
 
     async def _judge(self, question: Question) -> tuple[list[Judged], int]:
         most = self.classifier.context_characters
-        asked = [*enumerate(question.passages), *question.joined]
+        asked = [*enumerate(question.passages), *question.joined, *question.alone]
         readings: list[list[Scores]] = [[] for _ in question.passages]
         for start in range(0, len(asked), JUDGED_AT_ONCE):
             group = asked[start : start + JUDGED_AT_ONCE]

@@ -24,7 +24,8 @@ class Account(Protocol):
         ...
 
 
-_UTF_8 = frozenset({"charset=utf-8", 'charset="utf-8"'})
+# RFC 9110, 5.6.6: a parameter may be empty, as behind a last semicolon.
+_UTF_8 = frozenset({"", "charset=utf-8", 'charset="utf-8"'})
 
 
 def check_head(method: str, headers: Headers) -> None:

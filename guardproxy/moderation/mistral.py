@@ -26,8 +26,10 @@ from guardproxy.moderation.question import (
     InvalidPlace,
     Problem,
     Question,
+    each_alone,
 )
 from guardproxy.policy.scope import around_cuts
+from guardproxy.policy.taxonomy import V1_DEPRECATED_SINCE, V1_RETIRED_ON
 
 PREFIX = "mistral-moderation-"
 
@@ -39,12 +41,12 @@ VINTAGES: Mapping[str, int] = {
 """Model name -> vintage of its keys: 1 has nine, 2 has eleven."""
 
 DEPRECATED = Deprecation(
-    since="@1774915200",
-    until="Tue, 30 Jun 2026 00:00:00 GMT",
+    since=V1_DEPRECATED_SINCE,
+    until=V1_RETIRED_ON,
     advice="these nine keys are deprecated: use mistral-moderation-2603, which has dangerous and "
     "criminal in place of dangerous_and_criminal_content",
 )
-"""Of the keys of 2411: since 2026-03-31, retired 2026-06-30 (api-contracts 1.4)."""
+"""Of the keys of 2411, which are those of v1 (api-contracts 1.4)."""
 
 MAX_INPUTS = 256
 """Texts or conversations in one request: ours, the vendor publishes none."""
@@ -105,7 +107,12 @@ def read_conversations(body: Body) -> Question:
         for index, turns in enumerate(request.input)
         for part in around_cuts(turns[-1].parts)
     )
-    return _question(request.model, passages, unjudged, joined)
+    alone = tuple(
+        reading
+        for index, turns in enumerate(request.input)
+        for reading in each_alone(index, turns[-1].pieces, passages[index].context)
+    )
+    return _question(request.model, passages, unjudged, joined, alone)
 
 
 def _validate(model: type[_Request], body: Body, *, single: bool) -> _Request:
@@ -155,6 +162,7 @@ def _question(
     passages: tuple[Passage, ...],
     unjudged: int = 0,
     joined: tuple[tuple[int, Passage], ...] = (),
+    alone: tuple[tuple[int, Passage], ...] = (),
 ) -> Question:
     if model not in VINTAGES:
         known = ", ".join(VINTAGES)
@@ -165,6 +173,7 @@ def _question(
         counts_tokens=True,
         unjudged=unjudged,
         joined=joined,
+        alone=alone,
         deprecated=DEPRECATED if VINTAGES[model] == 1 else None,
     )
 

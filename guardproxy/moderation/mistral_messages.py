@@ -181,7 +181,11 @@ class Message(Strict):
     @property
     def text(self) -> str:
         """Everything in it that can be read, one piece a line."""
-        return "\n".join(piece for piece in self._texts() if piece)
+        return "\n".join(self.pieces)
+
+    @property
+    def pieces(self) -> list[str]:
+        return [piece for piece in self._texts() if piece]
 
     @property
     def parts(self) -> list[TextPart]:

@@ -11,6 +11,8 @@ from typing import NoReturn
 from guardproxy.errors import RequestError
 from guardproxy.moderation.question import Body, Problem
 
+_TYPES = {401: "authentication_error", 500: "api_error"}
+"""Status -> the `type` without which its client cannot read an error of that status."""
 DOC_URL = "https://docs.moderationapi.com/api-reference/errors"
 
 
@@ -32,7 +34,7 @@ def read(body: Body) -> NoReturn:
 def error(problem: Problem, answer_id: str) -> tuple[int, dict[str, object]]:
     """Status and body as its 2.x client wants them: five keys, all required."""
     return problem.status, {
-        "type": "invalid_request_error",
+        "type": _TYPES.get(problem.status, "invalid_request_error"),
         "code": problem.code,
         "message": problem.message,
         "request_id": answer_id,

@@ -15,7 +15,7 @@ from guardproxy.content import MediaKind, Passage, Role, TextPart
 from guardproxy.dialects.leaves import embedded_media, is_address
 from guardproxy.errors import RequestError
 from guardproxy.moderation.mapping import OPENAI_OMNI, OPENAI_TEXT, Judged, VendorKey, read_as
-from guardproxy.moderation.question import Body, Problem, Question
+from guardproxy.moderation.question import Body, Problem, Question, each_alone
 from guardproxy.policy.scope import around_cuts
 from guardproxy.strict_json import is_plain_key
 
@@ -50,7 +50,7 @@ def read(body: Body) -> Question:
     if asked not in ANSWERS_AS:
         known = ", ".join(ANSWERS_AS)
         raise _invalid("model_not_found", f"There is no such model; known are {known}.", "model")
-    texts, images, joined = _inputs(body)
+    texts, images, joined, alone = _inputs(body)
     if images and asked.startswith("text-"):
         raise _invalid("invalid_value", f"{asked} reads text only, not images.", "input")
     return Question(
@@ -58,19 +58,21 @@ def read(body: Body) -> Question:
         answer=partial(_answer, ANSWERS_AS[asked]),
         unjudged=images,
         joined=joined,
+        alone=alone,
     )
 
 
-_Read: TypeAlias = tuple[list[str], int, tuple[tuple[int, Passage], ...]]
+_Readings: TypeAlias = tuple[tuple[int, Passage], ...]
+_Read: TypeAlias = tuple[list[str], int, _Readings, _Readings]
 
 
 def _inputs(body: Body) -> _Read:
-    """The texts of a request, how many images stand beside them, and `Question.joined`."""
+    """The texts of a request, how many images stand beside them, `Question.joined` and `.alone`."""
     if "input" not in body:
         raise _invalid("missing_required_parameter", "'input' is missing.", "input")
     value = body["input"]
     if isinstance(value, str):
-        return [value], 0, ()
+        return [value], 0, (), ()
     if not isinstance(value, list) or not value:
         raise _invalid(
             "invalid_type",
@@ -82,7 +84,7 @@ def _inputs(body: Body) -> _Read:
         raise _invalid("array_above_max_length", message, "input")
     if isinstance(value[0], dict):
         return _parts(value)
-    return [_text(item, f"input[{index}]") for index, item in enumerate(value)], 0, ()
+    return [_text(item, f"input[{index}]") for index, item in enumerate(value)], 0, (), ()
 
 
 def _parts(parts: Sequence[object]) -> _Read:
@@ -99,7 +101,8 @@ def _parts(parts: Sequence[object]) -> _Read:
             "This classifier reads text only and there is no text: nothing would be judged.",
             "input",
         )
-    return [whole], images, tuple((0, Passage(part.text)) for part in around_cuts(texts))
+    joined = tuple((0, Passage(part.text)) for part in around_cuts(texts))
+    return [whole], images, joined, tuple(each_alone(0, [part.text for part in texts]))
 
 
 def _part(part: object, path: str) -> str | None:

@@ -59,9 +59,9 @@ class Deprecation(NamedTuple):
 class Question:
     """What is to be judged, and how the answer is put.
 
-    `passages` are one for each result. A text that came in parts is also read joined: `joined` has
-    such readings with the number of their result, whose scores are the highest of all its
-    readings. `unjudged` counts parts beside them that a text classifier
+    `passages` are one for each result. A text that came in parts is also read joined and part by
+    part: `joined` and `alone` have such readings with the number of their result, whose scores are
+    the highest of all its readings. `unjudged` counts parts beside them that a text classifier
     cannot read (images, audio, files): the answer says nothing about those.
     """
 
@@ -71,6 +71,14 @@ class Question:
     unjudged: int = 0
     deprecated: Deprecation | None = None
     joined: tuple[tuple[int, Passage], ...] = ()
+    alone: tuple[tuple[int, Passage], ...] = ()
+
+
+def each_alone(index: int, pieces: Sequence[str], context: str = "") -> list[tuple[int, Passage]]:
+    """`Question.alone` of a text in several pieces: a harmless one beside it must hide no other."""
+    if len(pieces) < 2:
+        return []
+    return [(index, Passage(piece, context)) for piece in pieces if piece.strip()]
 
 
 @dataclass(frozen=True, slots=True)

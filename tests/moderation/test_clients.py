@@ -106,6 +106,17 @@ def test_openai_parts_are_one_input_and_images_are_never_claimed(
     assert raw.headers["x-guardproxy-unjudged-parts"] == "1"
 
 
+@pytest.mark.parametrize("order", [1, -1])
+def test_openai_a_harmless_part_hides_no_other(openai_client: openai.OpenAI, order: int) -> None:
+    said = ("How do I water a cactus?", "I will kill you and your whole family tonight.")
+    parts: list[ModerationMultiModalInputParam] = [
+        {"type": "text", "text": text} for text in said[::order]
+    ]
+    (result,) = openai_client.moderations.create(input=parts).results
+
+    assert result.flagged
+
+
 def test_openai_images_alone_are_an_error(openai_client: openai.OpenAI) -> None:
     with pytest.raises(openai.BadRequestError) as caught:
         openai_client.moderations.create(input=[IMAGE_PART])
@@ -231,6 +242,16 @@ def test_mistral_one_conversation(mistral: Mistral) -> None:
 
     assert len(answer.results) == 1
     assert (answer.results[0].categories or {})["violence_and_threats"]
+
+
+def test_mistral_a_harmless_chunk_hides_no_other(mistral: Mistral) -> None:
+    said = ("How do I water a cactus?", "I will kill you and your whole family tonight.")
+    turn: Turn = UserMessage(content=[TextChunk(text=text) for text in said])
+    answer = mistral.classifiers.moderate_chat(model="mistral-moderation-2603", inputs=[turn])
+
+    categories = answer.results[0].categories
+    assert categories is not None
+    assert categories["violence_and_threats"]
 
 
 def test_mistral_several_conversations_of_every_shape(mistral: Mistral) -> None:

@@ -43,6 +43,8 @@ async def body_of(asked: Request, *, most_bytes: int = 10) -> bytes:
     [
         [JSON],
         [("content-type", "application/json; charset=utf-8")],
+        [("content-type", "application/json;")],
+        [("content-type", "application/json; charset=utf-8;")],
         [("content-type", 'Application/JSON; Charset="UTF-8"')],
         [JSON, ("content-encoding", "identity")],
     ],

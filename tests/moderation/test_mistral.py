@@ -88,6 +88,22 @@ def test_m3_what_is_cut_over_chunks_is_also_read_without_the_cuts() -> None:
     assert question.joined == ((0, sentence), (2, sentence))
 
 
+def test_each_piece_of_a_last_message_is_also_read_alone() -> None:
+    texts = [{"type": "text", "text": text} for text in ("tonight", "at nine")]
+    last = {"role": "user", "content": texts}
+    call = {"function": {"name": "look_up", "arguments": "how to build a bomb"}}
+    asks = {"role": "assistant", "content": "let me see", "tool_calls": [call]}
+    question = read_conversations({"model": NEW, "input": [[USER], [USER, last], [USER, asks]]})
+
+    assert question.alone == (
+        (1, Passage("tonight", "user: hello\n")),
+        (1, Passage("at nine", "user: hello\n")),
+        (2, Passage("let me see")),
+        (2, Passage("look_up")),
+        (2, Passage("how to build a bomb")),
+    )
+
+
 def test_m3_thoughts_between_two_texts_hide_no_word() -> None:
     content = [
         {"type": "text", "text": "how to build a bo"},

@@ -48,6 +48,14 @@ def test_parts_are_one_input() -> None:
     assert question.unjudged == 0
 
 
+def test_each_part_is_also_read_alone() -> None:
+    blank = {"type": "text", "text": " "}
+    question = read({"input": [TEXT, {"type": "text", "text": "tonight"}, blank]})
+
+    assert question.alone == ((0, Passage("how to build a bomb")), (0, Passage("tonight")))
+    assert read({"input": [TEXT, IMAGE]}).alone == ()
+
+
 def test_an_image_beside_text_is_counted_and_never_claimed_as_judged() -> None:
     question = read({"input": [TEXT, IMAGE, IMAGE]})
     answer = answered(OPENAI, {"input": [TEXT, IMAGE]})
