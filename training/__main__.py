@@ -25,6 +25,7 @@ from training.config import CATEGORIES, RunConfig
 from training.encoder import WEIGHTS_FILE, EncoderError, bundled_file, decode
 from training.heads import HeadConfig
 from training.rows import Row, read_file
+from training.teachers import Teachers
 
 AUTHORED: Final = Path(__file__).parent / "authored"
 TUNED: Final = "finetune"
@@ -136,10 +137,27 @@ def unpack_model(work: Path, model: Path, share: float) -> None:
 @minutes_option(180.0)
 @click.option("--rate", default=3e-4, show_default=True, help="Of the last layer.")
 @click.option("--frozen-layers", default=6, show_default=True, help="Lowest layers left alone.")
+@click.option(
+    "--teacher",
+    "folders",
+    multiple=True,
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="A packed model whose judgements are learnt beside the labels. Several may be given.",
+)
 def finetune(
-    work: Path, tokenizer: Path, seed: int, minutes: float, rate: float, frozen_layers: int
+    work: Path,
+    tokenizer: Path,
+    seed: int,
+    minutes: float,
+    rate: float,
+    frozen_layers: int,
+    folders: tuple[Path, ...],
 ) -> None:
     """Fine-tune the encoder; run again after a stop, it goes on from its last checkpoint."""
+    try:
+        teachers = Teachers(folders) if folders else None
+    except ValueError as error:
+        raise click.ClickException(str(error)) from error
     rows = read_file(work / preparing.TRAIN_FILE)
     started = (work / unpack.START_FILE).exists()
     config = RunConfig(
@@ -156,6 +174,7 @@ def finetune(
         encoder_file=work / (unpack.START_FILE if started else WEIGHTS_FILE),
         tokenizer=tokenizer,
         out=work / TUNED,
+        teachers=teachers,
     )
     click.echo(f"{run.texts} texts in {run.seconds / 60:.0f} minutes, loss {run.loss:.4f}")
 
@@ -220,8 +239,21 @@ def distil(work: Path, tokenizer: Path, seed: int, layers: int, minutes: float, 
 @click.option("--members", default=2, show_default=True, help="Perceptrons averaged.")
 @click.option("--epochs", default=10, show_default=True)
 @click.option("--offsets/--no-offsets", default=True, show_default=True, help="Per source.")
+@click.option(
+    "--also",
+    multiple=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A head of the same encoder, averaged in equal parts: WORK/start-head.npz of `unpack`.",
+)
 def head(
-    work: Path, tokenizer: Path, seed: int, count: int, members: int, epochs: int, offsets: bool
+    work: Path,
+    tokenizer: Path,
+    seed: int,
+    count: int,
+    members: int,
+    epochs: int,
+    offsets: bool,
+    also: tuple[Path, ...],
 ) -> None:
     """Fit the head on cached features; shows average precision on sources never trained on."""
     place = _place(work, tokenizer, seed)
@@ -232,7 +264,7 @@ def head(
         some = read_file(work / file)
         measured[name] = (stages.features(place, some, name), some)
     config = HeadConfig(members=members, epochs=epochs, seed=seed, offsets=offsets)
-    stages.fit_head(place, train, config, measured)
+    stages.fit_head(place, train, config, measured, [stages.head_in(file) for file in also])
     click.echo((work / stages.HEAD_FACTS).read_text(encoding="utf-8"))
 
 

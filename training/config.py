@@ -84,6 +84,7 @@ class RunConfig:
             "authored_documents": 20.0,
             "authored_probes": 20.0,
             "authored_scenes": 12.0,
+            "authored_replies": 20.0,
             "handwritten_seeds": 1.0,
             "authored": 2.5,
             "relabelled": 3.0,

@@ -27,7 +27,6 @@ WEIGHTS_FILE: Final = "encoder.safetensors"
 _BLOCK: Final = 32
 _BLOCK_BYTES: Final = 18
 _ZERO: Final = 8
-LAYERS: Final = 12
 WIDTH: Final = 384
 HEADS: Final = 12
 INNER: Final = 1536

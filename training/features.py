@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
@@ -38,14 +39,25 @@ class GraphRunner:
 
     def many(self, windows: Sequence[Sequence[int]], title: str) -> Floats:
         """[windows, outputs], in order, on all cores, with a progress bar."""
+        total = math.ceil(len(windows) / _CHUNK)
+        return _stacked(track(self._chunks(windows), description=title, total=total))
+
+    def all(self, windows: Sequence[Sequence[int]]) -> Floats:
+        """The same without a bar."""
+        return _stacked(self._chunks(windows))
+
+    def _chunks(self, windows: Sequence[Sequence[int]]) -> Iterator[list[Floats]]:
         chunks = [windows[i : i + _CHUNK] for i in range(0, len(windows), _CHUNK)]
 
         def run(chunk: Sequence[Sequence[int]]) -> list[Floats]:
             return [self.one(window) for window in chunk]
 
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            done = track(pool.map(run, chunks), description=title, total=len(chunks))
-            return np.array([row for rows in done for row in rows], dtype=np.float32)
+            yield from pool.map(run, chunks)
+
+
+def _stacked(chunks: Iterable[list[Floats]]) -> Floats:
+    return np.array([row for rows in chunks for row in rows], dtype=np.float32)
 
 
 def highest_per_text(scores: Floats, counts: Sequence[int]) -> Floats:

@@ -12,7 +12,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,6 +22,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from training.arrays import Floats
 from training.augment import Pools, augmented
 from training.config import CATEGORIES, RunConfig
 from training.framing import PAD, Framer
@@ -29,6 +30,7 @@ from training.losses import masked_loss
 from training.network import Encoder
 from training.rows import Row
 from training.sampling import weights
+from training.teachers import Teachers
 
 LENGTHS: Final = (16, 24, 32, 48, 64, 96, 128, 192, 256)
 WEIGHTS_FILE: Final = "finetuned.safetensors"
@@ -50,17 +52,28 @@ _OTHER_WINDOW: Final = 0.3
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """ids int64 [texts, tokens], PAD where a text has ended; labels int8 [texts, LABELS]."""
+    """ids int64 [texts, tokens], PAD where a text has ended; labels int8 [texts, LABELS].
+
+    `soft` float32 [texts, categories] is what teachers say, where there are any.
+    """
 
     ids: Tensor
     labels: Tensor
+    soft: Tensor | None = None
 
 
 class Draws:
     """An endless row of batches: rows drawn by weight, changed, cut, sorted by length."""
 
-    def __init__(self, rows: Sequence[Row], framer: Framer, config: RunConfig) -> None:
+    def __init__(
+        self,
+        rows: Sequence[Row],
+        framer: Framer,
+        config: RunConfig,
+        teachers: Teachers | None = None,
+    ) -> None:
         self._rows = rows
+        self._teachers = teachers
         self._framer = framer
         self._config = config
         self._pools = Pools.of(rows)
@@ -78,7 +91,8 @@ class Draws:
         ]
         cut = self._framer.windows(rows)
         shown = [_shown(*each, chance) for each in zip(rows, cut, strict=True)]
-        result = list(_bucketed(shown, rows, self._config.batch_tokens, chance))
+        soft = self._teachers.soft(shown) if self._teachers else None
+        result = list(_bucketed(shown, rows, soft, self._config.batch_tokens, chance))
         chance.shuffle(result)
         return result
 
@@ -90,7 +104,11 @@ def _shown(row: Row, windows: Sequence[Sequence[int]], chance: random.Random) ->
 
 
 def _bucketed(
-    ids: Sequence[Sequence[int]], rows: Sequence[Row], tokens: int, chance: random.Random
+    ids: Sequence[Sequence[int]],
+    rows: Sequence[Row],
+    soft: Floats | None,
+    tokens: int,
+    chance: random.Random,
 ) -> Iterator[Batch]:
     buckets: dict[int, list[int]] = {}
     for place, text in enumerate(ids):
@@ -102,7 +120,8 @@ def _bucketed(
         for start in range(0, len(places), size):
             part = places[start : start + size]
             part += [chance.choice(places) for _ in range(size - len(part))]
-            yield batch([ids[i] for i in part], [rows[i] for i in part], length)
+            made = batch([ids[i] for i in part], [rows[i] for i in part], length)
+            yield made if soft is None else replace(made, soft=torch.from_numpy(soft[part]))
 
 
 def batch(ids: Sequence[Sequence[int]], rows: Sequence[Row], length: int) -> Batch:
@@ -128,6 +147,8 @@ class FineTuning:
             self.encoder.norm.requires_grad_(requires_grad=False)
         self.head = nn.Linear(self.encoder.pooled_width, len(CATEGORIES))
         nn.init.normal_(self.head.weight, std=0.01)
+        # A head of their own: what teachers say is calibrated, the labels are weighted.
+        self._taught = nn.Linear(self.encoder.pooled_width, len(CATEGORIES))
         labels = np.array([row.labels for row in rows])
         positives, negatives = (labels == 1).sum(0) + 1, (labels == 0).sum(0) + 1
         with torch.no_grad():
@@ -159,7 +180,7 @@ class FineTuning:
         ]
         below = [self.encoder.positions, *self.encoder.norm.parameters()]
         groups.append({"params": below, "lr": config.rate * config.layer_decay ** (last + 1)})
-        above = [self.encoder.queries, *self.head.parameters()]
+        above = [self.encoder.queries, *self.head.parameters(), *self._taught.parameters()]
         groups.append({"params": above, "lr": config.head_rate})
         return groups
 
@@ -168,7 +189,9 @@ class FineTuning:
         self._set_rates()
         with torch.autocast("cpu", torch.bfloat16):
             pooled = self.encoder(batch.ids, batch.ids != PAD)
-            logits = self.head(nn.functional.dropout(pooled, _DROPOUT))
+            dropped = nn.functional.dropout(pooled, _DROPOUT)
+            logits = self.head(dropped)
+            taught = None if batch.soft is None else self._taught(dropped)
         loss = masked_loss(
             logits.float(),
             batch.labels,
@@ -176,8 +199,12 @@ class FineTuning:
             self._weight,
             self._config.smoothing,
         )
+        if taught is not None and batch.soft is not None:
+            loss = loss + nn.functional.binary_cross_entropy_with_logits(taught.float(), batch.soft)
         loss.backward()
-        nn.utils.clip_grad_norm_([*self.encoder.parameters(), *self.head.parameters()], 1.0)
+        nn.utils.clip_grad_norm_(
+            [*self.encoder.parameters(), *self.head.parameters(), *self._taught.parameters()], 1.0
+        )
         self._optimiser.step()
         self._optimiser.zero_grad(set_to_none=True)
         self.texts += len(batch.ids)
@@ -204,6 +231,7 @@ class FineTuning:
         state = {
             "encoder": self.encoder.state_dict(),
             "head": self.head.state_dict(),
+            "taught": self._taught.state_dict(),
             "optimiser": self._optimiser.state_dict(),
             "progress": (self.seconds, self.round, self.texts, self.loss),
         }
@@ -217,6 +245,7 @@ class FineTuning:
         state = torch.load(folder / CHECKPOINT_FILE, weights_only=True)
         self.encoder.load_state_dict(state["encoder"])
         self.head.load_state_dict(state["head"])
+        self._taught.load_state_dict(state["taught"])
         self._optimiser.load_state_dict(state["optimiser"])
         self.seconds, self.round, self.texts, self.loss = state["progress"]
 
@@ -235,6 +264,7 @@ def finetune(
     encoder_file: Path,
     tokenizer: Path,
     out: Path,
+    teachers: Teachers | None = None,
     minutes_between_checkpoints: float = 10.0,
 ) -> FineTuning:
     """Runs, or goes on with, a fine-tuning in a folder."""
@@ -243,9 +273,13 @@ def finetune(
     out.mkdir(parents=True, exist_ok=True)
     if (out / CHECKPOINT_FILE).exists():
         run.resume(out)
-    facts = {"sources": Counter(row.source for row in rows), "torch": torch.__version__}
+    facts: dict[str, object] = {
+        "sources": Counter(row.source for row in rows),
+        "torch": torch.__version__,
+        "teachers": teachers.facts if teachers else [],
+    }
     config.write(out / CONFIG_FILE, facts)
-    draws = Draws(rows, framer, config)
+    draws = Draws(rows, framer, config, teachers)
     saved = run.seconds
     with (
         Progress(

@@ -133,6 +133,8 @@ def _training(place: stages.Place) -> dict[str, Any]:
     head = _read(place.work / stages.HEAD_FACTS)
     start = place.work / unpack.START_FACTS
     before = _read(start) if start.exists() else {"sources": []}
+    teachers: list[dict[str, Any]] = run.get("teachers", [])
+    learnt = [trained_sources(prepared), *(each.pop("sources") for each in (before, *teachers))]
     return {
         "minutes": run["minutes"],
         "rate": run["rate"],
@@ -145,9 +147,10 @@ def _training(place: stages.Place) -> dict[str, Any]:
             ),
         },
         "rows": sum(prepared["train"].values()),
-        "sources": (sources := sorted({*trained_sources(prepared), *before.pop("sources")})),
+        "sources": (sources := sorted({name for names in learnt for name in names})),
         "licences": licences(sources),
         **({"started_from": before} if before else {}),
+        **({"taught_by": teachers} if teachers else {}),
     }
 
 

@@ -53,6 +53,7 @@ HEAD_SOURCE_WEIGHTS: Final = {
     "authored_documents": 1.0,
     "authored_probes": 1.0,
     "authored_scenes": 1.0,
+    "authored_replies": 1.0,
     "relabelled": 0.35,
 }
 """Less than in fine-tuning: a head sees every row that was written, and known sources need room."""
@@ -201,11 +202,17 @@ def fit_head(
     train: Examples,
     config: HeadConfig,
     measured: Mapping[str, tuple[Features, Sequence[Row]]],
+    also: Sequence[Head] = (),
 ) -> Head:
-    """Fits the head; writes it, its settings and its average precision on what is measured."""
-    head = fit(train, config)
+    """Fits the head, averages it with others of the same features; writes it.
+
+    Beside it, its settings and its average precision on what is measured.
+    """
+    head = Head.mean_of([fit(train, config), *also])
     np.savez(place.work / HEAD, **asdict(head))
-    facts: dict[str, Any] = {"config": asdict(config), "rows": len(train.labels)}
+    facts: dict[str, Any] = {
+        "config": asdict(config), "rows": len(train.labels), "heads": 1 + len(also)
+    }  # fmt: skip
     for name, (pooled, rows) in measured.items():
         found = table(pooled.logits(head), labels_of(rows))
         facts[name] = {**found, "macro": macro(found)}
@@ -215,7 +222,12 @@ def fit_head(
 
 def read_head(place: Place) -> Head:
     """What `fit_head` wrote."""
-    with np.load(place.work / HEAD) as stored:
+    return head_in(place.work / HEAD)
+
+
+def head_in(file: Path) -> Head:
+    """What `fit_head` or `unpack` wrote."""
+    with np.load(file) as stored:
         return Head(**{name: stored[name] for name in stored.files})
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,8 +22,12 @@ from guardproxy.classifiers.manifest import MANIFEST_FILE
 from guardproxy.classifiers.manifest_form import MODEL_FILE
 from training.arrays import Floats
 from training.encoder import WEIGHTS_FILE, WIDTH, layer_count
+from training.heads import Head
 
 START_FILE: Final = "start.safetensors"
+START_HEAD: Final = "start-head.npz"
+"""Its head, calibrated as it was packed: `head --also` averages a new one with it."""
+
 START_FACTS: Final = "start.json"
 """What the model was that a run starts from: its version, minutes, sources."""
 
@@ -35,14 +40,25 @@ def unpack(model: Path, work: Path, *, share: float) -> None:
     Raises:
         ValueError: it is not a folder that `pack` wrote, or not of the encoder in the work folder.
     """
+    facts = facts_of(model)
+    graph = model / MODEL_FILE
+    save_file(unpacked(graph, work / WEIGHTS_FILE, share), work / START_FILE)
+    np.savez(work / START_HEAD, **asdict(_head(_constants(graph))))
+    (work / START_FACTS).write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+
+
+def facts_of(model: Path) -> dict[str, Any]:
+    """Name, version, minutes of training and sources of a folder that `pack` wrote.
+
+    Raises:
+        ValueError: it is none.
+    """
     try:
         manifest = yaml.safe_load((model / MANIFEST_FILE).read_text(encoding="utf-8"))
         facts = {key: manifest[key] for key in ("name", "version")}
-        facts |= {key: manifest["training"][key] for key in ("minutes", "sources")}
+        return facts | {key: manifest["training"][key] for key in ("minutes", "sources")}
     except (OSError, KeyError, TypeError, yaml.YAMLError) as error:
         raise ValueError(f"{model / MANIFEST_FILE}: does not say how it was made") from error
-    save_file(unpacked(model / MODEL_FILE, work / WEIGHTS_FILE, share), work / START_FILE)
-    (work / START_FACTS).write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
 
 
 def unpacked(graph: Path, pretrained: Path, share: float) -> dict[str, Floats]:
@@ -56,9 +72,7 @@ def unpacked(graph: Path, pretrained: Path, share: float) -> dict[str, Floats]:
     Raises:
         ValueError: the graph is not one of ours, or not of this encoder.
     """
-    constants = {
-        each.name: numpy_helper.to_array(each) for each in onnx.load(graph).graph.initializer
-    }
+    constants = _constants(graph)
     before: dict[str, Floats] = load_file(pretrained)
     try:
         found = _averaged(constants, before)
@@ -70,6 +84,15 @@ def unpacked(graph: Path, pretrained: Path, share: float) -> dict[str, Floats]:
         else value
         for name, value in found.items()
     }
+
+
+def _constants(graph: Path) -> dict[str, Any]:
+    return {each.name: numpy_helper.to_array(each) for each in onnx.load(graph).graph.initializer}
+
+
+def _head(constants: Mapping[str, Any]) -> Head:
+    names = ("head.in", "head.in_bias", "head.out", "head.out_bias")
+    return Head(*(constants[name] for name in names))
 
 
 def _averaged(constants: Mapping[str, Any], before: Mapping[str, Floats]) -> dict[str, Floats]:

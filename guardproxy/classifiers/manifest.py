@@ -138,6 +138,11 @@ def _read(file: Path) -> object:
         return yaml.load(text, Loader=_UniqueKeyLoader)  # noqa: S506 - a SafeLoader
     except yaml.YAMLError as error:
         raise ModelError(f"{file}: {_one_line(error)}") from error
+    except RecursionError as error:
+        raise ModelError(f"{file}: is nested too deeply") from error
+    # What YAML takes for a date or a number the library hands on unseen: 2026-02-30.
+    except (ValueError, OverflowError) as error:
+        raise ModelError(f"{file}: a value is not what it looks like to YAML: {error}") from error
 
 
 def _validated(form: type[_Form], content: object, file: Path) -> _Form:

@@ -10,6 +10,8 @@ metrics          figures of a binary judge, pure
 resamples        intervals by bootstrap, pure
 measure          table -> figures by category and slice, pure
 variants         the same for unfinished answers and for conversations, pure
+buried           harmful texts among harmless ones, pure
+behind           texts behind turns about something else, pure
 evaluate         rows -> report
 report           the figures as values; report_json, report_markdown show them
 tune             thresholds for a goal, pure

@@ -43,10 +43,9 @@ class SliceFigures:
     """Rows of one language, role, source or length.
 
     `macro` is over the categories with enough rows here, named in `average_precision` and
-    `roc_auc`;
-    `macro_of_all` is the same mean over the same categories, but on all rows of the section.
-    `found` is the share of rows with a category that is 1 of which one is flagged at the default
-    threshold; `blocked_benign` the share of benign rows that the policy blocks.
+    `roc_auc`; `macro_of_all` is the same mean over the same categories, but on all rows of the
+    section. `found` is the share of rows with a category that is 1 of which one is flagged at the
+    default threshold; `blocked_benign` the share of benign rows that the policy blocks.
     """
 
     name: str

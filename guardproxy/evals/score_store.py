@@ -6,9 +6,9 @@ the code between a text and its score. A change of any of them finds nothing and
 
 from __future__ import annotations
 
-import hashlib
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final, Protocol, Self
@@ -16,7 +16,9 @@ from typing import Final, Protocol, Self
 import numpy as np
 
 import guardproxy
+from guardproxy.classifiers.cache import Digester
 from guardproxy.classifiers.manifest import MANIFEST_FILE, ModelFolder
+from guardproxy.classifiers.windowed import passage_bytes
 from guardproxy.content import Passage
 from guardproxy.errors import ConfigurationError
 from guardproxy.evals.metrics import Floats
@@ -24,9 +26,10 @@ from guardproxy.evals.metrics import Floats
 _CODE: Final = ("classifiers", "normalize")
 """Rooms a text goes through on its way to a score."""
 _RUNTIMES: Final = ("onnxruntime", "tokenizers")
-_DIGEST_BYTES: Final = 16
 _ASKED_AT_ONCE: Final = 500
 """Keys in one question: SQLite takes 999 variables at least."""
+_digest: Final = Digester(b"")
+"""Without a key: it must find in another run what it kept in this one."""
 
 
 class Scored(Protocol):
@@ -62,13 +65,13 @@ class ScoreStore:
             ConfigurationError: it cannot be written, or is something else.
         """
         self._file = file
-        try:
+        with self._told(), ExitStack() as on_failure:
             self._database = sqlite3.connect(file)
+            on_failure.callback(self._database.close)
             self._database.execute(
                 "CREATE TABLE IF NOT EXISTS scores (key BLOB PRIMARY KEY, scores BLOB NOT NULL)"
             )
-        except sqlite3.Error as error:
-            raise self._broken(error) from None
+            on_failure.pop_all()
 
     def __enter__(self) -> Self:
         return self
@@ -77,16 +80,21 @@ class ScoreStore:
         self._database.close()
 
     def find(self, keys: Sequence[bytes]) -> dict[bytes, Floats]:
-        """The scores that are known."""
+        """The scores that are known.
+
+        Raises:
+            ConfigurationError: the file is not one of these.
+        """
         found: dict[bytes, Floats] = {}
         for start in range(0, len(keys), _ASKED_AT_ONCE):
             asked = keys[start : start + _ASKED_AT_ONCE]
             places = ",".join("?" * len(asked))
-            rows = self._database.execute(
-                f"SELECT key, scores FROM scores WHERE key IN ({places})",  # noqa: S608 - only "?"
-                asked,
-            )
-            found |= {key: np.frombuffer(scores, dtype=np.float64) for key, scores in rows}
+            with self._told():
+                rows = self._database.execute(
+                    f"SELECT key, scores FROM scores WHERE key IN ({places})",  # noqa: S608 - only "?"
+                    asked,
+                )
+                found |= {key: np.frombuffer(scores, dtype=np.float64) for key, scores in rows}
         return found
 
     def keep(self, scores: Mapping[bytes, Floats]) -> None:
@@ -96,14 +104,16 @@ class ScoreStore:
             ConfigurationError: they cannot be written.
         """
         rows = [(key, row.astype(np.float64).tobytes()) for key, row in scores.items()]
-        try:
-            with self._database:
-                self._database.executemany("INSERT OR REPLACE INTO scores VALUES (?, ?)", rows)
-        except sqlite3.Error as error:
-            raise self._broken(error) from None
+        with self._told(), self._database:
+            self._database.executemany("INSERT OR REPLACE INTO scores VALUES (?, ?)", rows)
 
-    def _broken(self, error: sqlite3.Error) -> ConfigurationError:
-        return ConfigurationError(f"{self._file}: cannot keep scores: {error}")
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """What SQLite says goes wrong, as an error of ours."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise ConfigurationError(f"{self._file}: cannot keep scores: {error}") from None
 
 
 def identity(folder: ModelFolder, *, bare: bool) -> bytes:
@@ -118,20 +128,10 @@ def identity(folder: ModelFolder, *, bare: bool) -> bytes:
 
 
 def key(judge: bytes, passage: Passage) -> bytes:
-    """Digest of a passage as this judge sees it; lone surrogates keep their difference.
+    """Digest of a passage as this judge sees it.
 
     Args:
         judge: from `identity`.
         passage: what is judged.
     """
-    texts = (passage.text, passage.context)
-    return _digest([judge, *(text.encode("utf-8", "surrogatepass") for text in texts)])
-
-
-def _digest(parts: Iterable[bytes]) -> bytes:
-    """Digest of the parts, each with its length, so that `ab, c` is not `a, bc`."""
-    digest = hashlib.blake2b(digest_size=_DIGEST_BYTES)
-    for part in parts:
-        digest.update(len(part).to_bytes(8, "little"))
-        digest.update(part)
-    return digest.digest()
+    return _digest((judge, *passage_bytes(passage)))

@@ -144,7 +144,11 @@ def best(positive: Bools, scores: Floats, goal: Goal) -> float | None:
 
     A score is flagged above its threshold, so each score, rounded up, is a candidate.
     """
-    rounded = np.unique(np.append(0.0, np.ceil(scores * _STEPS) / _STEPS))
+    steps = np.ceil(scores * _STEPS)
+    # A product is rounded: .34 times 10,000 is more than 3,400.
+    steps -= (steps - 1) / _STEPS >= scores
+    steps += steps / _STEPS < scores
+    rounded = np.unique(np.append(0.0, steps / _STEPS))
     # Not 1: that would switch the category off.
     thresholds = rounded[rounded < 1]
     candidates = Candidates(

@@ -117,7 +117,7 @@ async def test_a_judgement_that_cannot_end_in_time_is_a_deadline_and_the_next_on
     folder: ModelFolder,
 ) -> None:
     long = " ".join(f"Sentence number {number} is about a river." for number in range(30_000))
-    async with opened(folder, timeout=0.5, threads=1) as judge:
+    async with opened(folder, timeout=2.0, threads=1) as judge:
         with pytest.raises(ClassifierDeadline):
             await judge.classify([Passage(long)])
 

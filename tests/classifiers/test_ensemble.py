@@ -267,7 +267,7 @@ async def test_a_deadline_ends_the_preparation_of_texts() -> None:
         FakeModel(),
         readings=lambda text: (text,),
         pii_score=waits,
-        gate=Gate(places=1, seconds=0.02),
+        gate=Gate(places=1, seconds=0.5),  # the thread has begun by then
         cache_entries=1,
     )
     async with judge:

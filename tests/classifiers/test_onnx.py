@@ -25,6 +25,7 @@ from guardproxy.content import Passage
 from guardproxy.errors import ClassifierError, ModelError
 from tests.classifiers.test_manifest import change
 from tests.profiles import examples
+from tests.servers import eventually
 
 
 def with_manifest(folder: ModelFolder, **changes: object) -> OnnxModel:
@@ -217,13 +218,19 @@ def test_a_mask_is_given_to_a_graph_that_has_one(folder: ModelFolder) -> None:
 
 
 def test_a_stopped_run_ends_within_the_graph(model: OnnxModel) -> None:
-    run = model.run(tuple([0] + [22143] * 510 + [2]))
-    timer = threading.Timer(0.005, run.stop)
-    timer.start()
+    def is_stopped() -> bool:
+        run = model.run(tuple([0] + [22143] * 510 + [2]))
+        timer = threading.Timer(0.005, run.stop)
+        timer.start()
+        try:
+            run()
+        except ClassifierError as error:
+            return str(error) == "onnxruntime: Fail"
+        finally:
+            timer.join()
+        return False
 
-    with pytest.raises(ClassifierError, match="onnxruntime: Fail"):
-        run()
-    timer.join()
+    eventually(is_stopped)  # where a machine stalls, the run may end before it is told to
 
 
 def test_a_stopped_cut_ends(model: OnnxModel) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
+import sqlite3
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +44,18 @@ def test_what_is_no_database_is_refused(tmp_path: Path) -> None:
         ScoreStore(tmp_path / "notes.txt")
     with pytest.raises(ConfigurationError, match="cannot keep scores"):
         ScoreStore(tmp_path / "missing" / "scores.db")
+
+
+def test_a_database_of_somebody_else_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "scores.db"
+    with contextlib.closing(sqlite3.connect(file)) as database:
+        database.execute("CREATE TABLE scores (game TEXT, points INTEGER)")
+
+    with (
+        ScoreStore(file) as store,
+        pytest.raises(ConfigurationError, match=r"scores\.db: cannot keep scores: no such column"),
+    ):
+        store.find([b"key"])
 
 
 def test_a_store_that_cannot_be_written_says_so(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from guardproxy.evals.metrics import Bools, Floats
@@ -34,6 +34,7 @@ def test_a_false_positive_rate_is_kept_by_the_lowest_threshold(judged: Judged, r
     assert chosen == pytest.approx(good[0]) if len(good) else chosen is None
 
 
+@example((np.array([False, False, True]), np.array([1.0, 0.34, 1.0])), 0.5)
 @given(JUDGED, st.sampled_from([0.5, 0.9]))
 def test_a_precision_is_reached_by_the_lowest_threshold(judged: Judged, least: float) -> None:
     chosen = best(*judged, Precision(least))

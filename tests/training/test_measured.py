@@ -16,6 +16,7 @@ TRAINING = Path(__file__).parents[2] / "training"
 FILES = sorted((TRAINING / "measured").glob("conversations_*.jsonl"))
 DOCUMENTS = TRAINING / "measured" / "documents.jsonl"
 SCENES = TRAINING / "measured" / "scenes.jsonl"
+AFTER_HARM = TRAINING / "measured" / "after_harm.jsonl"
 LANGUAGES = {"ar", "de", "en", "es", "fr", "it", "ja", "ko", "pt", "ru", "zh"}
 KINDS = {"pair", "alone_harmful", "alone_harmless", "clean_last", "plain"}
 
@@ -87,6 +88,18 @@ def test_scenes_are_of_all_languages_and_of_both_kinds() -> None:
         assert 4 <= sum(harmful) <= len(harmful) - 4, lang
 
 
+def test_what_is_said_after_harm_is_of_all_languages_and_of_both_kinds() -> None:
+    rows = lines_of(AFTER_HARM)
+
+    assert len(read_rows([AFTER_HARM])) == len(rows)
+    assert {(row["source"], row["kind"]) for row in rows} == {("measured_after_harm", "after_harm")}
+    assert len({row["id"] for row in rows}) == len(rows)
+    assert all(row["context"] for row in rows)
+    for lang in LANGUAGES:
+        harmful = [is_harmful(row) for row in rows if row["lang"] == lang]
+        assert 3 <= sum(harmful) <= len(harmful) - 8, lang
+
+
 def test_nothing_measured_is_trained_on() -> None:
     trained = {
         normal(row["text"])
@@ -95,6 +108,6 @@ def test_nothing_measured_is_trained_on() -> None:
         if row.get("context") or row["source"] in ("authored_documents", "authored_scenes")
     }
 
-    for file in (*FILES, DOCUMENTS, SCENES):
+    for file in (*FILES, DOCUMENTS, SCENES, AFTER_HARM):
         same = [row["id"] for row in lines_of(file) if normal(row["text"]) in trained]
         assert same == []

@@ -36,6 +36,7 @@ from training.graph import Form, build
 from training.heads import HeadConfig
 from training.network import Encoder, own
 from training.rows import LABELS, Row, read_file, write_rows
+from training.teachers import TEMPERATURE, Teachers
 
 AUTHORED: Final = Path(__file__).parents[2] / "training" / "authored"
 TOKENIZER: Final = EMBEDDED_FOLDER / "tokenizer.json"
@@ -343,6 +344,30 @@ def test_a_packed_model_gives_the_weights_it_was_made_of(
     assert np.array_equal(found[untouched], pretrained[untouched])
 
 
+def test_a_packed_head_says_what_the_model_says_and_is_averaged_with_a_new_one(
+    started: tuple[Path, dict[str, np.ndarray]], place: stages.Place, work: Path, tmp_path: Path
+) -> None:
+    folder, _ = started
+    rows = read_file(work / prepare.TRAIN_FILE)
+    other = replace(place, work=tmp_path)
+    packed = stages.head_in(folder / unpack.START_HEAD)
+    pooled = stages.features(place, rows, "also")
+    fitted = stages.read_head(place)
+
+    both = stages.fit_head(
+        other,
+        stages.examples(place, rows, pooled),
+        HeadConfig(members=1, epochs=1),
+        {},
+        [packed, fitted],
+    )
+
+    calibrated = stages.read_calibrated(place)
+    assert np.allclose(pooled.logits(packed), pooled.logits(calibrated), atol=1e-4)
+    assert len(both.hidden_bias) == 192 + len(packed.hidden_bias) + len(fitted.hidden_bias)
+    assert np.array_equal(stages.read_head(other).hidden_bias, both.hidden_bias)
+
+
 def test_averaged_again_unpacked_weights_pool_what_the_packed_ones_pool(
     started: tuple[Path, dict[str, np.ndarray]], place: stages.Place, tmp_path: Path
 ) -> None:
@@ -403,6 +428,80 @@ def test_a_model_says_what_the_model_it_started_from_was_trained_on(
     assert said["sources"] == ["authored_contrast", "gathered", "seen_before"]
     assert said["licences"][pack.UNSTATED] == ["gathered", "seen_before"]
     assert said["started_from"] == {"name": "smoke", "version": "0.0.1", "minutes": 10.0}
+
+
+@pytest.fixture(scope="module")
+def teachers(model: OnnxModel, work: Path) -> Teachers:
+    """The one of this file and the embedded one."""
+    assert model.manifest.name == "smoke"
+    return Teachers([work / "model", EMBEDDED_FOLDER])
+
+
+def test_teachers_say_the_mean_of_their_logits(
+    teachers: Teachers, model: OnnxModel, place: stages.Place
+) -> None:
+    (window,) = place.framer().windows([Row("You had better watch out", "en", "s", ())])[0]
+    embedded = OnnxModel(verify_model_folder(EMBEDDED_FOLDER))
+    said = [np.array([*each.run(tuple(window))()]) for each in (model, embedded)]
+    logits = np.mean([np.log(scores / (1 - scores)) for scores in said], axis=0)
+
+    soft = teachers.soft([window, window])
+
+    assert np.allclose(soft, 1 / (1 + np.exp(-logits / TEMPERATURE)), atol=1e-3)
+
+
+def test_what_teachers_say_stays_beside_its_text(teachers: Teachers, place: stages.Place) -> None:
+    rows = read_file(place.work / prepare.TRAIN_FILE)
+    batches = finetune.Draws(rows, place.framer(), place.config, teachers).batches(3)
+
+    shown = [
+        ([token for token in ids.tolist() if token != PAD], soft)
+        for batch in batches
+        if batch.soft is not None
+        for ids, soft in zip(batch.ids, batch.soft, strict=True)
+    ]
+
+    assert len(shown) >= place.config.round_rows
+    assert np.allclose(teachers.soft([ids for ids, _ in shown]), [soft for _, soft in shown])
+
+
+def test_a_run_learns_from_its_teachers_and_says_so(
+    teachers: Teachers, place: stages.Place, tmp_path: Path
+) -> None:
+    for name in (prepare.TRAIN_FILE, prepare.FACTS_FILE, stages.HEAD_FACTS, stages.THRESHOLDS):
+        shutil.copyfile(place.work / name, tmp_path / name)
+    shutil.copyfile(place.work / stages.CALIBRATION_FACTS, tmp_path / stages.CALIBRATION_FACTS)
+    # Without a label there is nothing else to learn from.
+    rows = [
+        replace(row, labels=(-1,) * len(LABELS))
+        for row in read_file(place.work / prepare.TRAIN_FILE)
+    ]
+    config = replace(place.config, minutes=0.1)
+    run = finetune.finetune(
+        config,
+        rows,
+        encoder_file=place.work / WEIGHTS_FILE,
+        tokenizer=TOKENIZER,
+        out=tmp_path / "finetune",
+        teachers=teachers,
+    )
+    batch = finetune.Draws(rows, place.framer(), config, teachers).batches(0)[0]
+    untaught = finetune.FineTuning(config, place.work / WEIGHTS_FILE, rows)
+
+    assert run.step(batch) < 0.9 * untaught.step(batch)
+    new = replace(place, work=tmp_path)
+    said = pack.manifest(new, place.work / "model", name="n", version="2", context=True)["training"]
+    shipped = verify_model_folder(EMBEDDED_FOLDER).manifest
+    assert [each["name"] for each in said["taught_by"]] == ["smoke", shipped.name]
+    assert set(said["sources"]) == {"authored_contrast", "gathered"} | shipped.trained_on
+
+
+def test_a_teacher_is_a_folder_that_pack_wrote(work: Path, tmp_path: Path) -> None:
+    told = ["finetune", "--work", str(work), "--teacher", str(tmp_path)]
+    result = CliRunner().invoke(main, told)
+
+    assert result.exit_code == 1
+    assert "manifest.yaml: does not say how it was made" in result.output
 
 
 def test_only_what_pack_wrote_is_unpacked(
