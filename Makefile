@@ -29,7 +29,7 @@ MODEL ?=
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo check lint types test peers bench faults soak fmt docs eval build clean
+.PHONY: help demo check lint types test peers bench deep fuzz faults soak fmt docs eval build clean
 
 help:
 	@echo "make demo    install, then show one question answered and one refused"

@@ -26,6 +26,8 @@ def explain(error: PermissionDeniedError) -> str:
     if error.type == "guardrail_blocked":
         # error.param says where: messages[0].content, choices[0].content, ...
         place = "question" if str(error.param).startswith("messages") else "answer"
+        if error.code == "unscannable":
+            return f"I cannot help with that: nobody can check a file in the {place}."
         return f"I cannot help with that: the {place} is about {error.code}."
     if error.code == "3201":
         # The policy says block_on_error: the judge failed, nobody says the text is bad.

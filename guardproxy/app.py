@@ -126,7 +126,7 @@ class Application:
         elif scope["type"] == "http" and self._app is not None:
             await self._app(scope, receive, send)
         else:
-            raise RuntimeError("websockets and requests before start-up are not served")
+            raise RuntimeError("websockets and requests outside its life are not served")
 
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
@@ -139,6 +139,9 @@ class Application:
             self._failed(str(error))
             await send({"type": "lifespan.startup.failed", "message": str(error)})
             return
+        finally:
+            # What lives with it is gone, the judge above all: nothing may look ready any more.
+            self._app = None
         await send({"type": "lifespan.shutdown.complete"})
 
     @asynccontextmanager

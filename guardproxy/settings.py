@@ -51,7 +51,7 @@ class Settings(BaseSettings):
     )
     upstream_api_key: SecretStr | None = Field(
         default=None,
-        description="key sent upstream in place of the caller's Authorization",
+        description="key sent upstream in place of the caller's",
     )
     client_keys: SecretStr | None = Field(
         default=None,

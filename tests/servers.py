@@ -20,7 +20,7 @@ from typing import Any, TypeAlias
 import uvicorn
 from starlette.types import ASGIApp
 
-from guardproxy.cli.serve import server_config
+from guardproxy.cli.server import server_config
 from guardproxy.settings import Settings
 
 PATIENCE = 20.0
@@ -59,6 +59,23 @@ def served(app: ASGIApp, settings: Settings | None = None) -> Iterator[str]:
         finally:
             server.should_exit = True
             thread.join(PATIENCE)
+
+
+def as_it_ends(url: str, act: Callable[[], object]) -> None:
+    """Does something, in a thread, as soon as a server that ends takes no more connections."""
+
+    def is_ending() -> bool:
+        try:
+            connect(url).close()
+        except ConnectionError:
+            return True
+        return False
+
+    def wait_and_act() -> None:
+        eventually(is_ending, "the server's end")
+        act()
+
+    threading.Thread(target=wait_and_act, daemon=True).start()
 
 
 def policy_file(folder: Path, text: str, name: str = "policy.yaml") -> str:
@@ -365,6 +382,10 @@ def read_answer(connection: socket.socket, method: str = "POST") -> RawAnswer:
             body = response.read()
         except (http.client.BadStatusLine, ConnectionError):
             return RawAnswer(0, [], b"")
+    return _raw(response, body)
+
+
+def _raw(response: http.client.HTTPResponse, body: bytes) -> RawAnswer:
     headers = [(k.lower().encode(), v.encode("latin-1")) for k, v in response.getheaders()]
     return RawAnswer(response.status, headers, body)
 
@@ -375,6 +396,20 @@ def send(url: str, data: bytes) -> RawAnswer:
         with contextlib.suppress(ConnectionError):
             connection.sendall(data)
         return read_answer(connection, data.split(b" ", 1)[0].decode("latin-1"))
+
+
+def hear(url: str, data: bytes, words: bytes, then: Callable[[], object]) -> RawAnswer:
+    """As `send`; does something as soon as these words of the answer are there."""
+    with connect(url) as connection:
+        connection.sendall(data)
+        with contextlib.closing(http.client.HTTPResponse(connection, method="POST")) as response:
+            response.begin()
+            body = b""
+            while piece := response.read1(65_536):
+                body += piece
+                if words in body:
+                    then()
+            return _raw(response, body)
 
 
 def post(url: str, body: bytes, **how: Any) -> RawAnswer:  # noqa: ANN401 - as request_bytes

@@ -265,6 +265,14 @@ async def test_nothing_is_served_before_start_up_and_no_websocket_ever(kind: str
         await app({**http_scope(), "type": kind}, Lifespan().receive, Lifespan().send)
 
 
+async def test_nothing_is_served_once_its_life_has_ended(api: ScriptedUpstream) -> None:
+    app = Application(Settings(upstream=api.url), classifier=KeywordClassifier())
+    await Lifespan().live(app)
+
+    with pytest.raises(RuntimeError):
+        await app(http_scope("/readyz", method="GET"), Lifespan().receive, Lifespan().send)
+
+
 def test_a_policy_is_resolved_against_the_model(tmp_path: Path) -> None:
     thresholds = verified_model(Settings()).manifest.thresholds
     active = load_active(Settings(), thresholds)

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeVar
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from guardproxy.app import load_active
 from guardproxy.classifiers.embedded import EMBEDDED_FOLDER
 from guardproxy.classifiers.manifest import ModelFolder, verify_model_folder
 from guardproxy.cli.options import settings_from, settings_options
+from guardproxy.cli.progress import judging
 from guardproxy.content import Passage
 from guardproxy.errors import ClassifierError, ConfigurationError
 from guardproxy.evals.data import data_files, read_rows
@@ -154,7 +153,8 @@ async def _work(
         store = open_files.enter_context(ScoreStore(wanted.scores)) if wanted.scores else NoStore()
         async with open_judge(wanted.settings, wanted.folder, bare=wanted.bare) as classifier:
             unique = set(passages(classifier.context_characters))
-            with _progress(sum(len(passage.text) for passage in unique)) as advance:
+            size = sum(len(passage.text) for passage in unique)
+            with judging(size, shown=sys.stderr.isatty()) as advance:
                 return await work(
                     Scoring(
                         classifier=classifier,
@@ -163,22 +163,3 @@ async def _work(
                         advance=advance,
                     )
                 )
-
-
-@contextmanager
-def _progress(total: int) -> Iterator[Callable[[int], None]]:
-    """A bar on stderr, if somebody is there to see it."""
-    bar = Progress(
-        TextColumn("judging"),
-        BarColumn(),
-        TaskProgressColumn(),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        # Not redirected: it would move what belongs on stdout to stderr.
-        redirect_stdout=False,
-        transient=True,
-        disable=not sys.stderr.isatty(),
-    )
-    with bar:
-        task = bar.add_task("", total=total)
-        yield lambda characters: bar.advance(task, characters)

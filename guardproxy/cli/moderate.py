@@ -4,20 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 
 import click
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    Progress,
-    TaskProgressColumn,
-    TextColumn,
-    TimeRemainingColumn,
-)
 
 from guardproxy.app import build_classifier, load_active, verified_model
 from guardproxy.classifiers.manifest import ModelFolder
@@ -32,6 +23,7 @@ from guardproxy.cli.moderate_input import (
 from guardproxy.cli.moderate_report import as_json, many_texts, one_text
 from guardproxy.cli.options import settings_from, settings_options
 from guardproxy.cli.output import Output
+from guardproxy.cli.progress import judging
 from guardproxy.content import Passage
 from guardproxy.errors import ClassifierError, ConfigurationError
 from guardproxy.guard import Classifier
@@ -133,8 +125,10 @@ def moderate(
 
     # A bar and lines for programs on one terminal would spoil each other.
     watched = sys.stderr.isatty() and not (as_lines and sys.stdout.isatty())
+    total = total_bytes(texts, files)
+    much = total is None or total >= LONG_BYTES
     try:
-        with _progress(total_bytes(texts, files), shown=watched) as advance:
+        with judging(total, shown=watched and much) as advance:
             given = entries(texts, files, lines=lines)
             asyncio.run(_run(settings, Direction(direction), given, done, advance))
     except (ConfigurationError, UnreadableError) as error:
@@ -234,25 +228,6 @@ async def judge_all(
             if piece.last:
                 done(piece.entry, Verdict(decide(guardrails, judged)))
                 judged.clear()
-
-
-@contextmanager
-def _progress(total: int | None, *, shown: bool) -> Iterator[Callable[[float], None]]:
-    """A bar on stderr while there is much to do, and somebody to see it."""
-    bar = Progress(
-        TextColumn("judging"),
-        BarColumn(),
-        TaskProgressColumn(),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        # Not redirected: it would move what belongs on stdout to stderr.
-        redirect_stdout=False,
-        transient=True,
-        disable=not shown or (total is not None and total < LONG_BYTES),
-    )
-    with bar:
-        task = bar.add_task("", total=total)
-        yield lambda size: bar.advance(task, size)
 
 
 def _show(tally: _Tally) -> None:

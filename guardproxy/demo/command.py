@@ -25,7 +25,6 @@ from guardproxy.telemetry.logs import installed
 
 _INTERRUPTED = 130
 """What a shell says of a program that Ctrl-C ended: 128 + SIGINT."""
-_NO_CLIENT = 'the demo needs the openai client: pip install "guardproxy[demo]"'
 # The first judgement of a machine that has just installed all this may wait for its disk.
 _PATIENCE_SECONDS = 30.0
 

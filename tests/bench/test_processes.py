@@ -70,7 +70,7 @@ def test_a_server_that_ends_says_why() -> None:
         ),
         running("Mine", [sys.executable, "-c", code], free_port(), ready="/"),
     ):
-        pytest.fail("it ended")  # pragma: no cover
+        pytest.fail("it ended")
 
 
 def test_a_server_that_hangs_is_given_up() -> None:
@@ -80,7 +80,7 @@ def test_a_server_that_hangs_is_given_up() -> None:
         pytest.raises(ConfigurationError, match="is not ready in time; its last line: nothing"),
         running("Mine", [sys.executable, "-c", code], free_port(), ready="/", patience=0.2),
     ):
-        pytest.fail("it hung")  # pragma: no cover
+        pytest.fail("it hung")
 
 
 def test_a_program_that_is_not_there_is_one_line() -> None:
@@ -88,7 +88,7 @@ def test_a_program_that_is_not_there_is_one_line() -> None:
         pytest.raises(ConfigurationError, match=r"^Mine: cannot start /no/such/program: "),
         running("Mine", ["/no/such/program"], free_port(), ready="/"),
     ):
-        pytest.fail("it cannot start")  # pragma: no cover
+        pytest.fail("it cannot start")
 
 
 def test_an_error_is_no_answer() -> None:

@@ -65,8 +65,9 @@ def test_check_tells_every_problem_in_one_line_and_goes_on(bad: str) -> None:
     result = guardproxy("check", bad, "strict")
 
     assert result.exit_code == 2
+    form = "lower-case letters, digits, '.', '_' and '-', 64 at most, no sign first"
     assert result.stderr.splitlines() == [
-        f"Error: {bad}:1: name: must match pattern '^[a-z0-9][a-z0-9._-]{{0,63}}$'",
+        f"Error: {bad}:1: name: must match pattern '^[a-z0-9][a-z0-9._-]{{0,63}}$': {form}",
         f"Error: {bad}:3: input[0].moderation_llm_v2.acton: unknown key; did you mean action?",
     ]
     assert "strict@" in result.stdout

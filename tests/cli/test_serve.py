@@ -1,112 +1,19 @@
-"""How the server is set up; that it serves, reloads and ends is tested as a process."""
+"""What `serve` takes, refuses and listens on; that it serves is tested as a process."""
 
 from __future__ import annotations
 
 import contextlib
-import gc
-import logging
-import multiprocessing
-import os
-import pickle
-import signal
 import socket
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import click
 import pytest
 from click.testing import CliRunner
 
-from guardproxy.app import Application
 from guardproxy.cli import serve as module
-from guardproxy.cli.serve import serve, server_config, worker
-from guardproxy.proxy.connection import BoundedProtocol
-from guardproxy.settings import LogLevel, Settings
-
-
-def test_the_server_has_one_parser_and_no_voice_of_its_own() -> None:
-    settings = Settings(header_bytes=2_000, target_bytes=1_000, shutdown_timeout=0.5)
-    config = server_config("guardproxy.cli.serve:worker", settings, factory=True)
-
-    assert config.http is BoundedProtocol
-    assert config.bounds.unread_bytes == 2_000 + 1_000 + 1_024
-    assert (config.ws, config.lifespan) == ("none", "on")
-    assert not any((config.server_header, config.access_log, config.proxy_headers))
-    assert config.timeout_graceful_shutdown == 1
-    assert not logging.getLogger("uvicorn.access").hasHandlers()
-
-
-def test_the_configuration_reaches_another_process() -> None:
-    config = server_config("guardproxy.cli.serve:worker", Settings(workers=3), factory=True)
-
-    assert pickle.loads(pickle.dumps(config)).workers == 3  # noqa: S301 - our own
-
-
-@pytest.mark.parametrize("in_worker", [False, True])
-def test_only_a_worker_installs_its_log_first_of_all(
-    monkeypatch: pytest.MonkeyPatch, *, in_worker: bool
-) -> None:
-    done: list[str] = []
-
-    def install(*_: object) -> None:
-        done.append("installed")
-
-    monkeypatch.setattr(multiprocessing, "parent_process", lambda: in_worker or None)
-    monkeypatch.setattr(module, "install", install)
-    monkeypatch.setattr(module, "Finalize", lambda *_, **__: done.append("to be ended"))
-    monkeypatch.setattr(module, "_expect_signals", lambda: done.append("signals"))
-    server_config("guardproxy.cli.serve:worker", Settings())
-
-    assert done == (["installed", "to be ended", "signals"] if in_worker else [])
-
-
-def test_a_signal_at_start_up_ends_with_0_and_a_reload_is_not_fatal() -> None:
-    numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-    before = [signal.getsignal(number) for number in numbers]
-    try:
-        module._expect_signals()
-        os.kill(os.getpid(), signal.SIGHUP)
-        for ending in (signal.SIGTERM, signal.SIGINT):
-            with pytest.raises(SystemExit, match=r"^0$"):
-                os.kill(os.getpid(), ending)
-    finally:
-        for number, handler in zip(numbers, before, strict=True):
-            signal.signal(number, handler)
-
-
-def test_settings_travel_to_workers_through_the_environment(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(os, "environ", dict(os.environ))
-        given = Settings(
-            upstream="https://a.example/v1",
-            upstream_api_key="k1",  # type: ignore[arg-type] # pydantic makes it a secret
-            client_keys="k2",  # type: ignore[arg-type] # as above
-            log_level=LogLevel.ERROR,
-            forward_guardrails=True,
-            classifier_threads=2,
-        )
-        module._export(given)
-        exported = {k: v for k, v in os.environ.items() if k.startswith("GUARDPROXY_")}
-    for name, value in exported.items():
-        monkeypatch.setenv(name, value)
-
-    assert Settings() == given
-    assert isinstance(worker(multiprocessing.get_context("spawn").SimpleQueue()), Application)
-
-
-def test_sighup_goes_to_every_worker_and_restarts_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    sent: list[tuple[int, int]] = []
-    monkeypatch.setattr(os, "kill", lambda pid, number: sent.append((pid, number)))
-    supervisor = module._Workers.__new__(module._Workers)
-    processes: Any = [SimpleNamespace(pid=pid) for pid in (11, None, 12)]
-    supervisor.processes = processes
-    supervisor.handle_hup()
-
-    assert sent == [(11, signal.SIGHUP), (12, signal.SIGHUP)]
+from guardproxy.cli.serve import serve
+from guardproxy.settings import Settings
 
 
 def test_an_address_of_version_6_is_listened_on() -> None:
@@ -178,18 +85,6 @@ def test_what_cannot_be_used_ends_with_2(given: list[str], words: str) -> None:
 
     assert shown.exit_code == 2
     assert words in shown.output.splitlines()[-1]
-
-
-def test_what_is_loaded_is_never_looked_through_for_garbage_again() -> None:
-    before = gc.get_threshold()
-    try:
-        module.settle_memory()
-
-        assert gc.get_freeze_count() > 1_000
-        assert gc.get_threshold()[0] > before[0]
-    finally:
-        gc.unfreeze()
-        gc.set_threshold(*before)
 
 
 @pytest.mark.parametrize(

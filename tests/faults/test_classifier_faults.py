@@ -237,7 +237,7 @@ async def test_a_thread_that_dies_costs_one_judgement_and_is_replaced(
     before = set(lanes_alive())
     async with Scheduler[object](1) as scheduler:
         (lane,) = set(lanes_alive()) - before
-        gate = Gate(places=1, seconds=0.05)
+        gate = Gate(places=1, seconds=0.5)  # the thread has taken it by then
         monkeypatch.setattr(scheduler_module, "attempt", ends_its_thread)
         with pytest.raises(ClassifierDeadline):
             async with gate.judgement():
@@ -252,7 +252,7 @@ async def test_hung_runs_take_no_place_from_those_that_come_after_x2() -> None:
     release = threading.Event()
     hung = [FakeRun(until=release, deaf=True) for _ in range(20)]
     async with Scheduler[object](2) as scheduler:
-        gate = Gate(places=64, seconds=0.05)
+        gate = Gate(places=64, seconds=0.5)
 
         async def judge(number: int) -> None:
             with pytest.raises(ClassifierDeadline):

@@ -10,6 +10,7 @@ import os
 import signal
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,7 @@ from tests.servers import (
     RawRequest,
     ScriptedUpstream,
     Wire,
+    as_it_ends,
     ask,
     connect,
     delta,
@@ -57,7 +59,7 @@ def test_a_request_that_is_on_its_way_when_the_server_ends_is_answered_x19(
             caller.sendall(begun)
             # Connections are taken in turn: when this one is answered, the first is known.
             assert post(url, b"", method="GET").status == 200
-            threading.Timer(0.2, caller.sendall, (request.removeprefix(begun),)).start()
+            as_it_ends(url, partial(caller.sendall, request.removeprefix(begun)))
         answer = read_answer(caller, "GET")
 
     assert (answer.status, answer.header(b"connection")) == (200, b"close")

@@ -35,11 +35,6 @@ name: overloaded
 input: [{{block_on_error: {closed}, moderation_llm_v2: {{action: block}}}}]
 output: [{{block_on_error: {closed}, moderation_llm_v2: {{action: block}}}}]
 """
-CLAUDE = {
-    "model": "example",
-    "max_tokens": 9,
-    "messages": [{"role": "user", "content": "What is the weather?"}],
-}
 
 
 class Held:

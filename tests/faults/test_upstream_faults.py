@@ -10,9 +10,10 @@ import contextlib
 import os
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,18 @@ def outcome(answer: RawAnswer) -> str:
     return CUT if told else AS_SENT
 
 
+def at_last(ask_once: Callable[[], RawAnswer], expected: str) -> RawAnswer:
+    """Asks until this is the outcome: who soon gives up does so sooner on a machine that stalls."""
+    answers: list[RawAnswer] = []
+
+    def came() -> bool:
+        answers.append(ask_once())
+        return outcome(answers[-1]) == expected
+
+    eventually(came, expected)
+    return answers[-1]
+
+
 @pytest.mark.parametrize("streamed", [False, True], ids=["whole", "streamed"])
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
 def test_a_fault_of_the_upstream_is_told_and_over(
@@ -81,8 +94,9 @@ def test_a_fault_of_the_upstream_is_told_and_over(
     proxy = proxies.of(fault)
     for _ in range(REPEATED):
         api.says(fault.script)
-        answer = proxy.ask(stream=streamed)
         expected = fault.streamed if streamed else fault.whole
+        ask_once = partial(proxy.ask, stream=streamed)
+        answer = at_last(ask_once, expected) if fault.hasty else ask_once()
 
         if fault.status is not None:
             assert (answer.status, expected) == (fault.status, AS_SENT)
@@ -168,7 +182,8 @@ def test_an_upstream_that_never_reads_is_a_504() -> None:
         # Spaces are no text: nothing is judged, all of it is sent.
         body = ask() + b" " * 4_000_000
         with proxying(where, **HASTE) as proxy:
-            assert post(proxy.url, body).status == 504
+            # On a machine that stalls its caller may seem to be the one who is late.
+            eventually(lambda: post(proxy.url, body).status == 504)
 
 
 def test_an_answer_that_comes_before_the_question_is_whole_is_the_answer(

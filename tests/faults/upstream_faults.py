@@ -250,7 +250,7 @@ FAULTS: Final = (
         status=502,
         meant=False,
     ),
-    Fault("a status of 999", raw(lambda r: sized(r).replace(b"200 OK", b"999 Odd"))),
+    Fault("a status of 999", raw(lambda r: sized(r).replace(b"200 OK", b"999 Odd"), close=False)),
     Fault(
         "redirects elsewhere",
         lambda _, wire: wire.answer(b"", 307, [("Location", "http://127.0.0.1:1/")]),
@@ -271,7 +271,7 @@ FAULTS: Final = (
         "JSON that is none",
         raw(lambda r: sized(r, body=whole_body(r).replace(b'"id"', b"id")), close=False),
     ),
-    Fault("text that is not UTF-8", raw(broken_utf8), streamed=CUT),
+    Fault("text that is not UTF-8", raw(broken_utf8, close=False), streamed=CUT),
     Fault(
         "a coded body",
         lambda r, wire: wire.answer(

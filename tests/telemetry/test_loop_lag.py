@@ -22,7 +22,7 @@ async def test_what_keeps_the_loop_busy_is_seen() -> None:
         await asyncio.sleep(0.01)
 
     longer = lag(registry, "count") - lag(registry, "bucket", le="0.25")
-    assert longer == 1
+    assert longer >= 1  # a machine that stalls keeps it busy as well
     assert lag(registry, "sum") > 0.25
 
 
