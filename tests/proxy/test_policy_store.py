@@ -12,7 +12,7 @@ import pytest
 
 from guardproxy.errors import ConfigurationError, PolicyError
 from guardproxy.policy.active import ActivePolicy, activate
-from guardproxy.policy.load import load_policy
+from guardproxy.policy.load import MAX_BYTES, load_policy
 from guardproxy.proxy import policy_store
 from guardproxy.proxy.policy_store import PolicyStore
 from tests.fakes import KeywordClassifier
@@ -189,9 +189,14 @@ async def test_of_a_huge_file_no_more_is_read_than_a_policy_may_have(
     told = Told()
     store = PolicyStore(load(file), told)
     async with watching(store, file):
-        with file.open("ab") as huge:
-            huge.truncate(1 << 40)  # a hole: takes no room on the disk, and none has such memory
+        huge = file.with_name("huge.yaml")
+        write(huge, "#" * (MAX_BYTES + 1))
+        huge.replace(file)
         await asyncio.to_thread(eventually, lambda: told.attempts == [None])
+        with file.open("ab") as opened:
+            opened.write(b"what is not read is no change")
+        await asyncio.sleep(0.1)  # ten looks: passes without them, too, fails if they read on
+        assert told.attempts == [None]
         write(file, TEXT.format("second"))
 
         assert await has_name(store, "second")
