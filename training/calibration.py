@@ -183,8 +183,10 @@ def partial_thresholds(
 ) -> dict[str, float]:
     """For unfinished text, where the default would flag more of it than of finished text.
 
-    No more in any category, and no more in those of `blocking` together: a text is blocked by one
-    category whole and by another cut short, so that the first alone does not give the second.
+    A stream is judged again and again, so the highest scores of a text's prefixes count: no more
+    texts in any category at any of their prefixes than whole, and no more in those of `blocking`
+    together: a text is blocked by one category whole and by another cut short, so that the first
+    alone does not give the second.
 
     Args:
         prefixes: scores of harmless texts cut short, each [texts, categories].
@@ -194,20 +196,18 @@ def partial_thresholds(
             that most texts reach rises first.
     """
     whole = np.array([defaults[name] for name in CATEGORIES])
+    cut: Floats = np.maximum.reduce(list(prefixes))
     counts = (benign >= whole).sum(axis=0)
-    limits = whole.copy()
-    for cut in prefixes:
-        needed = [_above(np.sort(cut[:, i])[::-1][count]) for i, count in enumerate(counts)]
-        limits = np.maximum(limits, needed)
+    needed = [_above(np.sort(cut[:, i])[::-1][count]) for i, count in enumerate(counts)]
+    limits = np.maximum(whole, needed)
     places = [CATEGORIES.index(name) for name in blocking]
     allowed = _blocked(benign[:, places], whole[places])
-    for cut in prefixes:
-        while _blocked(cut[:, places], limits[places]) > allowed:
-            movable = [i for i in places if limits[i] < _HIGHEST]
-            if not movable:
-                break
-            place = max(movable, key=lambda i: int((cut[:, i] >= limits[i]).sum()))
-            limits[place] = _above(float(np.min(cut[cut[:, place] >= limits[place], place])))
+    while _blocked(cut[:, places], limits[places]) > allowed:
+        movable = [i for i in places if limits[i] < _HIGHEST]
+        if not movable:
+            break
+        place = max(movable, key=lambda i: int((cut[:, i] >= limits[i]).sum()))
+        limits[place] = _above(float(np.min(cut[cut[:, place] >= limits[place], place])))
     raised = limits > whole
     return {name: float(limits[i]) for i, name in enumerate(CATEGORIES) if raised[i]}
 

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from training.config import RunConfig
 from training.encoder import WEIGHTS_FILE, layer_count
-from training.finetune import CONFIG_FILE, Batch, Draws
+from training.finetune import CHECKPOINT_FILE, CONFIG_FILE, Batch, Draws
 from training.finetune import WEIGHTS_FILE as TUNED_FILE
 from training.framing import PAD, Framer
 from training.network import Encoder
@@ -32,6 +32,7 @@ _RATE: Final = 3e-4
 _WARM_UP: Final = 0.05
 _SEEN: Final = 20
 _SMOOTH: Final = 0.98
+_MINUTES_BETWEEN_CHECKPOINTS: Final = 10
 
 
 def student_of(tensors: Mapping[str, Tensor], layers: int) -> dict[str, Tensor]:
@@ -71,6 +72,7 @@ class Distilling:
         )
         self._minutes = minutes
         self.seconds = 0.0
+        self.round = 0
         self.texts = 0
         self.loss = math.nan
 
@@ -83,6 +85,26 @@ class Distilling:
     def done(self) -> float:
         """Share of the time that has passed."""
         return min(1.0, self.seconds / (self._minutes * 60))
+
+    def save(self, folder: Path) -> None:
+        """Everything that is needed to go on."""
+        state = {
+            "student": self.student.state_dict(),
+            "optimiser": self._optimiser.state_dict(),
+            "spread": self._spread,
+            "progress": (self.seconds, self.round, self.texts, self.loss),
+        }
+        partial = folder / (CHECKPOINT_FILE + ".partial")
+        torch.save(state, partial)
+        partial.replace(folder / CHECKPOINT_FILE)
+
+    def resume(self, folder: Path) -> None:
+        """Goes on where `save` left off."""
+        state = torch.load(folder / CHECKPOINT_FILE, weights_only=True)
+        self.student.load_state_dict(state["student"])
+        self._optimiser.load_state_dict(state["optimiser"])
+        self._spread = state["spread"]
+        self.seconds, self.round, self.texts, self.loss = state["progress"]
 
     def step(self, batch: Batch) -> float:
         """One step; gives the mean squared distance, each feature by the teacher's spread."""
@@ -110,6 +132,8 @@ def distil(
 ) -> Distilling:  # fmt: skip
     """Teaches a student for `config.minutes`; `to` becomes a work folder for the stages after.
 
+    Stopped, it goes on from its last checkpoint when it is started again.
+
     Args:
         config: how texts are drawn and changed, and for how long.
         rows: texts to learn from, labels or none.
@@ -132,17 +156,25 @@ def distil(
         minutes=config.minutes,
         pools=config.attention_pools,
     )
+    if (tuned / CHECKPOINT_FILE).exists():
+        run.resume(tuned)
+    saved = run.seconds
     columns = (TextColumn("distilling"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, TextColumn("{task.description}")) as progress:
         task = progress.add_task("", total=1.0)
-        number = 0
-        while run.done < 1:
-            for batch in draws.batches(number):
-                run.step(batch)
-                progress.update(task, completed=run.done, description=f"loss {run.loss:.4f}")
-                if run.done >= 1:
-                    break
-            number += 1
+        try:
+            while run.done < 1:
+                for batch in draws.batches(run.round):
+                    run.step(batch)
+                    progress.update(task, completed=run.done, description=f"loss {run.loss:.4f}")
+                    if run.done >= 1:
+                        break
+                run.round += 1
+                if run.seconds - saved > _MINUTES_BETWEEN_CHECKPOINTS * 60:
+                    run.save(tuned)
+                    saved = run.seconds
+        finally:
+            run.save(tuned)
     weights = {name: value.float().contiguous() for name, value in run.student.state_dict().items()}
     save_file(weights, tuned / TUNED_FILE, metadata={"format": "pt"})
     facts = {"layers": layers, "texts": run.texts, "loss": round(run.loss, 5)}

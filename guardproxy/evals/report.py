@@ -79,7 +79,8 @@ class Section:
 class PartialFigures:
     """Answers cut after a share of their characters.
 
-    `blocked_benign` is at the thresholds for unfinished text (for 100 %: at the policy's own),
+    `blocked_benign` is at the thresholds for unfinished text, the policy's or else the model's (for
+    100 %: at the policy's own),
     `blocked_benign_at_final` at the policy's own.
     """
 

@@ -149,7 +149,9 @@ def _partial(figures: Sequence[PartialFigures]) -> Iterable[str]:
             f"{figures[0].rows:,} answers cut after a part of their characters, "
             f"{figures[0].benign:,} of them benign. Labels are those of the whole answer, so what "
             "only shows later counts as missed. Unfinished text is blocked at the policy's partial "
-            "thresholds."
+            "thresholds; where it has none, those of the model's manifest are measured, which a "
+            "policy takes over under `streaming.partial_thresholds`, and the last column is the "
+            "policy as it stands."
         )
         yield _table(_PARTIAL_COLUMNS, figures)
 

@@ -26,6 +26,7 @@ ROWS = [
     row("go on", labels={"selfharm": 1}, source="talk", context=turns("despair", "tell me")),
 ]
 STRICT = "{name: a, input: [{moderation_llm_v2: {action: block}}], output: []}"
+OUTPUT = "name: a\ninput: []\noutput: [{moderation_llm_v2: {action: block}}]"
 
 
 async def measured(plan: Plan, classifier: KeywordClassifier | None = None) -> tuple[Report, Table]:
@@ -83,6 +84,21 @@ async def test_answers_are_cut_where_it_is_asked_for() -> None:
     assert {each.rows for each in report.partial} == {12}
     texts = {passage.text for batch in classifier.asked for passage in batch}
     assert {"a ", "a ro", "a rose", "a rose 0"} <= texts
+
+
+@pytest.mark.parametrize(("streaming", "blocked"), [("", 0), ("{dangerous: 0.95}", 1)])
+async def test_unfinished_text_is_measured_at_the_model_s_thresholds_where_a_policy_has_none(
+    streaming: str, blocked: float
+) -> None:
+    text = OUTPUT + (f"\nstreaming: {{partial_thresholds: {streaming}}}" if streaming else "")
+    policy = activate(load_policy_text(text, "a.yaml"), HALF)
+    classifier = KeywordClassifier({"a ": {"dangerous": 0.97}})
+    plan = Plan(ROWS, partial=True, early={"dangerous": 0.98}, resamples=0)
+
+    report, _ = await evaluate(plan, policy, Scoring(classifier, b"", NoStore(), lambda _: None))
+
+    assert [each.blocked_benign.value for each in report.partial] == [*[blocked] * 3, 1]
+    assert [each.blocked_benign_at_final.value for each in report.partial] == [1] * 4
 
 
 async def test_texts_are_put_behind_turns_where_it_is_asked_for() -> None:

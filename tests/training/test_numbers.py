@@ -313,6 +313,19 @@ def test_unfinished_text_is_blocked_no_more_often_by_all_categories_together() -
     assert alone == {}
 
 
+def test_a_text_counts_once_however_many_of_its_prefixes_are_flagged() -> None:
+    defaults = dict.fromkeys(CATEGORIES, 0.5)
+    benign = np.full((10, len(CATEGORIES)), 0.1)
+    benign[0, 0] = 0.7
+    early, late = benign.copy(), benign.copy()
+    early[1, 0], late[2, 0] = 0.8, 0.9  # at either prefix two texts, at both together three
+    benign[3, 0] = 0.7
+
+    found = partial_thresholds([early, late], benign, defaults, blocking=CATEGORIES)
+
+    assert found == {CATEGORIES[0]: 0.701}
+
+
 def test_a_score_above_every_threshold_ends_the_search() -> None:
     defaults = dict.fromkeys(CATEGORIES, 0.5)
     cut = np.ones((3, len(CATEGORIES)))
