@@ -79,16 +79,19 @@ class Section:
 class PartialFigures:
     """Answers cut after a share of their characters.
 
-    `blocked_benign` is at the thresholds for unfinished text, the policy's or else the model's (for
-    100 %: at the policy's own),
-    `blocked_benign_at_final` at the policy's own.
+    `share` is None for the highest scores of all of them: what happens to an answer that is judged
+    at each. `blocked_benign` and `blocked_harmful` (of those with a category that is 1) are at the
+    thresholds for unfinished text, the policy's or else the model's (for 100 %: at the policy's
+    own), those `at_final` at the policy's own.
     """
 
-    share: float
+    share: float | None
     rows: int
     macro: Estimate
     average_precision: Mapping[str, float]
     found: Estimate
+    blocked_harmful: Estimate
+    blocked_harmful_at_final: Estimate
     benign: int
     blocked_benign: Estimate
     blocked_benign_at_final: Estimate

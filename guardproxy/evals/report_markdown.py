@@ -134,9 +134,11 @@ _SLICE_COLUMNS: Final[dict[str, Callable[[SliceFigures], str]]] = {
 }
 
 _PARTIAL_COLUMNS: Final[dict[str, Callable[[PartialFigures], str]]] = {
-    "part of the text": lambda each: f"{each.share:.0%}",
+    "part of the text": lambda each: "any of these" if each.share is None else f"{each.share:.0%}",
     "macro AP": lambda each: _figure(each.macro),
     "flagged at own thresholds": lambda each: _percent(each.found),
+    "harmful blocked": lambda each: _percent(each.blocked_harmful),
+    "at final thresholds": lambda each: _percent(each.blocked_harmful_at_final),
     "benign blocked": lambda each: _percent(each.blocked_benign),
     "benign blocked at final thresholds": lambda each: _percent(each.blocked_benign_at_final),
 }
@@ -150,8 +152,9 @@ def _partial(figures: Sequence[PartialFigures]) -> Iterable[str]:
             f"{figures[0].benign:,} of them benign. Labels are those of the whole answer, so what "
             "only shows later counts as missed. Unfinished text is blocked at the policy's partial "
             "thresholds; where it has none, those of the model's manifest are measured, which a "
-            "policy takes over under `streaming.partial_thresholds`, and the last column is the "
-            "policy as it stands."
+            "policy takes over under `streaming.partial_thresholds`. The columns of the final "
+            "thresholds show a policy without. A stream is judged again and again, so the last row "
+            "counts what is blocked at any of these."
         )
         yield _table(_PARTIAL_COLUMNS, figures)
 

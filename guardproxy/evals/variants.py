@@ -61,13 +61,30 @@ def partial(
     raised = Guards(
         raise_thresholds(policy.input, thresholds), raise_thresholds(policy.output, thresholds)
     )
+    if not scores:
+        return []
     texts = [whole.rows[row] for row in rows]
-    figures = []
-    for part, cut in scores.items():
-        early = flags(texts, cut, raised).blocked if part < 1 else flags(texts, cut, policy).blocked
-        seen = _only(whole, rows, cut, default=default, policy=policy)
-        figures.append(_part(part, seen, rows, _spread(early, rows, len(whole.rows)), resamples))
-    return figures
+    blocked = {
+        part: flags(texts, cut, raised if part < 1 else policy).blocked
+        for part, cut in scores.items()
+    }
+    everything: dict[float | None, tuple[Floats, Bools]] = {
+        part: (cut, blocked[part]) for part, cut in scores.items()
+    }
+    everything[None] = (
+        np.maximum.reduce(list(scores.values())),
+        np.logical_or.reduce(list(blocked.values())),
+    )
+    return [
+        _part(
+            part,
+            _only(whole, rows, cut, default=default, policy=policy),
+            rows,
+            _spread(early, rows, len(whole.rows)),
+            resamples,
+        )
+        for part, (cut, early) in everything.items()
+    ]
 
 
 def _only(whole: Table, rows: Indexes, scores: Floats, *, default: Guards, policy: Guards) -> Table:
@@ -94,15 +111,18 @@ def _spread(values: Bools, rows: Indexes, size: int) -> Bools:
 
 
 def _part(
-    part: float, seen: Table, rows: Indexes, early: Bools, resamples: Resamples
+    part: float | None, seen: Table, rows: Indexes, early: Bools, resamples: Resamples
 ) -> PartialFigures:
     benign = rows[seen.benign[rows]]
+    harmful = rows[(seen.labels[rows] == 1).any(axis=1)]
     return PartialFigures(
         share=part,
         rows=len(rows),
         macro=macro(seen, rows, resamples),
         average_precision=average_precisions(seen, rows),
         found=found(seen, rows)[1],
+        blocked_harmful=share(early, harmful),
+        blocked_harmful_at_final=share(seen.policy.blocked, harmful),
         benign=len(benign),
         blocked_benign=share(early, benign),
         blocked_benign_at_final=share(seen.policy.blocked, benign),

@@ -116,7 +116,7 @@ def test_a_policy_and_unfinished_answers_are_measured(data: Path, tmp_path: Path
         )
     )
 
-    assert [each["rows"] for each in shown["partial"]] == [8] * 4
+    assert [each["rows"] for each in shown["partial"]] == [8] * 5
     assert shown["sections"][0]["blocked_benign"]["value"] == 0
     assert shown["origin"]["policy"].startswith("monitor-only@")
     assert shown["buried"] is None, "nothing is blocked by this policy"

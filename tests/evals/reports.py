@@ -37,7 +37,9 @@ SECTION = Section(
     flagged_benign={"pii": float("nan")},
     slices={"language": [SLICE]},
 )
-PARTIAL = PartialFigures(0.25, 99, FIGURE, {}, FIGURE, 9, FIGURE, Estimate(0.5))
+PARTIAL = PartialFigures(
+    0.25, 99, FIGURE, {}, FIGURE, FIGURE, Estimate(0.4), 9, FIGURE, Estimate(0.5)
+)
 CONTEXT = ContextFigures(54, False, FIGURE, FIGURE, 7, FIGURE, 0, NONE, NONE, 3, FIGURE)
 BURIED = BuriedFigures(60, Estimate(0.5), FIGURE, Estimate(0.05, 0.0, 0.1))
 BEHIND = BehindFigures(

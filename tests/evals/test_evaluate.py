@@ -80,7 +80,7 @@ async def test_answers_are_cut_where_it_is_asked_for() -> None:
     classifier = KeywordClassifier()
     report, _ = await measured(Plan(ROWS, partial=True, resamples=0), classifier)
 
-    assert [each.share for each in report.partial] == [0.25, 0.5, 0.75, 1.0]
+    assert [each.share for each in report.partial] == [0.25, 0.5, 0.75, 1.0, None]
     assert {each.rows for each in report.partial} == {12}
     texts = {passage.text for batch in classifier.asked for passage in batch}
     assert {"a ", "a ro", "a rose", "a rose 0"} <= texts
@@ -97,8 +97,8 @@ async def test_unfinished_text_is_measured_at_the_model_s_thresholds_where_a_pol
 
     report, _ = await evaluate(plan, policy, Scoring(classifier, b"", NoStore(), lambda _: None))
 
-    assert [each.blocked_benign.value for each in report.partial] == [*[blocked] * 3, 1]
-    assert [each.blocked_benign_at_final.value for each in report.partial] == [1] * 4
+    assert [each.blocked_benign.value for each in report.partial] == [*[blocked] * 3, 1, 1]
+    assert [each.blocked_benign_at_final.value for each in report.partial] == [1] * 5
 
 
 async def test_texts_are_put_behind_turns_where_it_is_asked_for() -> None:

@@ -37,7 +37,7 @@ def test_unfinished_text_is_blocked_at_its_own_thresholds() -> None:
     whole = table_of(rows, scores_of(*({} for _ in rows)), BLOCKING)
     cut = {0.5: scores_of({"pii": 0.7}, {"pii": 0.7}, {"law": 0.7}, {}), 1.0: scores_of(*[{}] * 4)}
 
-    half, end = partial(
+    half, end, ever = partial(
         whole,
         cut,
         rows=np.arange(1, 5),
@@ -51,13 +51,34 @@ def test_unfinished_text_is_blocked_at_its_own_thresholds() -> None:
     assert half.blocked_benign.value == 0.25, "pii is above 0.5 and not above 0.8"
     assert half.blocked_benign_at_final.value == 0.75
     assert (end.blocked_benign.value, end.blocked_benign_at_final.value) == (0, 0)
+    assert (ever.share, ever.blocked_benign.value) == (None, 0.25)
+    assert ever.blocked_benign_at_final.value == 0.75
+
+
+def test_what_is_blocked_at_any_part_counts_once() -> None:
+    rows = [row(labels={"pii": 1}, role="assistant") for _ in range(4)]
+    early = scores_of({"pii": 0.9}, {"pii": 0.7}, {}, {})
+    late = scores_of({"pii": 0.9}, {}, {"pii": 0.7}, {})
+
+    half, end, ever = partial(
+        table_of(rows, late, BLOCKING),
+        {0.5: early, 1.0: late},
+        rows=np.arange(4),
+        default=guards(),
+        policy=BLOCKING,
+        thresholds={"pii": 0.8},
+        resamples=Resamples(4, resamples=0, seed=0),
+    )
+
+    assert [each.blocked_harmful.value for each in (half, end, ever)] == [0.25, 0.5, 0.5]
+    assert [each.blocked_harmful_at_final.value for each in (half, end, ever)] == [0.5, 0.5, 0.75]
 
 
 def test_found_of_unfinished_text_is_about_the_cut_rows() -> None:
     rows = [row(labels={"pii": 1}, role="assistant"), row(labels={"pii": 1}, role="assistant")]
     whole = table_of(rows, scores_of({"pii": 0.9}, {"pii": 0.9}))
 
-    (half,) = partial(
+    half, ever = partial(
         whole,
         {0.5: scores_of({"pii": 0.9}, {"pii": 0.1})},
         rows=np.arange(2),
@@ -69,6 +90,7 @@ def test_found_of_unfinished_text_is_about_the_cut_rows() -> None:
 
     assert half.found.value == 0.5
     assert half.macro.value is None
+    assert ever.found.value == 0.5
 
 
 def test_without_conversations_there_is_nothing_to_say() -> None:
