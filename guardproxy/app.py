@@ -13,6 +13,7 @@ import threading
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from importlib.metadata import version
+from types import MappingProxyType
 
 from pydantic import SecretStr
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -23,7 +24,7 @@ from guardproxy.classifiers.manifest import ModelFolder, verify_model_folder
 from guardproxy.classifiers.observer import Observer as ClassifierObserver
 from guardproxy.classifiers.recognizers import pii_score
 from guardproxy.dialects.routes import ERROR_WORDS, GUARDED
-from guardproxy.errors import ConfigurationError, GuardproxyError
+from guardproxy.errors import ConfigurationError, GuardproxyError, ModelError
 from guardproxy.events import Observer
 from guardproxy.guard import Classifier, Guard
 from guardproxy.moderation import dispatch
@@ -32,6 +33,7 @@ from guardproxy.moderation.endpoint import routes as moderation_routes
 from guardproxy.normalize import readings
 from guardproxy.policy.active import ActivePolicy, activate
 from guardproxy.policy.load import policy_path, resolve_policy
+from guardproxy.policy.taxonomy import V2_CATEGORIES
 from guardproxy.proxy.admission import Admission
 from guardproxy.proxy.budget import ByteBudget
 from guardproxy.proxy.doors import Doors, Entrance, MetricsDoor, alive, ready
@@ -62,6 +64,21 @@ def verified_model(settings: Settings) -> ModelFolder:
     return verify_model_folder(settings.model or EMBEDDED_FOLDER)
 
 
+def model_to_serve(settings: Settings) -> ModelFolder:
+    """The same, of a model that judges every category: callers may ask about any of them.
+
+    Raises:
+        ModelError: see `verify_model_folder`; or it judges some of them alone.
+    """
+    folder = verified_model(settings)
+    if missing := [name for name in V2_CATEGORIES if name not in folder.manifest.thresholds]:
+        raise ModelError(
+            f"{settings.model}: does not judge {missing[0]}; to serve, put it beside one that "
+            "does in a folder of several models, for example `embedded` (docs/model.md)"
+        )
+    return folder
+
+
 def build_classifier(
     settings: Settings,
     *,
@@ -81,13 +98,19 @@ def build_classifier(
     )
 
 
-def load_active(settings: Settings, thresholds: Mapping[str, float]) -> ActivePolicy:
+def load_active(
+    settings: Settings,
+    thresholds: Mapping[str, float],
+    partial: Mapping[str, float] = MappingProxyType({}),
+) -> ActivePolicy:
     """The policy of the settings, with a judge's own thresholds where it names none.
+
+    `partial` are the judge's for text that is not finished.
 
     Raises:
         PolicyError: see `resolve_policy` and `activate`.
     """
-    return activate(resolve_policy(settings.policy), thresholds)
+    return activate(resolve_policy(settings.policy), thresholds, partial)
 
 
 class Application:
@@ -149,11 +172,13 @@ class Application:
         settings = self._settings
         if settings.upstream is None:
             raise ConfigurationError("no upstream: give --upstream or GUARDPROXY_UPSTREAM")
-        folder = verified_model(settings)
+        folder = verified_model(settings) if self._classifier else model_to_serve(settings)
         metrics = Metrics.create(version=VERSION)
         report_drops_to(metrics.process.log_line_dropped)
         thresholds = (self._classifier or folder.manifest).default_thresholds
-        store = _policy_store(settings, thresholds, metrics)
+        # Another judge's scores are not the embedded model's: nor are its beginnings.
+        partial = folder.manifest.partial_thresholds if self._classifier is None else {}
+        store = _policy_store(settings, thresholds, partial, metrics)
         metrics.process.model_loaded(folder.manifest.name, folder.manifest.checksum)
         observer = Observers(metrics.traffic, AccessLog(), *self._extra)
         upstream = Upstream(
@@ -198,7 +223,10 @@ class Application:
 
 
 def _policy_store(
-    settings: Settings, thresholds: Mapping[str, float], metrics: Metrics
+    settings: Settings,
+    thresholds: Mapping[str, float],
+    partial: Mapping[str, float],
+    metrics: Metrics,
 ) -> PolicyStore:
     def reloaded(fresh: ActivePolicy | None) -> None:
         if fresh is None:
@@ -206,7 +234,7 @@ def _policy_store(
         else:
             metrics.process.policy_reloaded(fresh.config.name, fresh.version)
 
-    store = PolicyStore(lambda: load_active(settings, thresholds), reloaded)
+    store = PolicyStore(lambda: load_active(settings, thresholds, partial), reloaded)
     active = store.active()
     metrics.process.policy_started(active.config.name, active.version)
     if active.uses_v1:

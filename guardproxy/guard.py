@@ -12,13 +12,7 @@ from typing import Protocol, runtime_checkable
 from guardproxy.content import Passage, Role, TextPart
 from guardproxy.errors import ClassifierDeadline, ClassifierError, ClassifierMissing
 from guardproxy.events import Judgement, Observer
-from guardproxy.policy.decide import (
-    Guardrail,
-    decide,
-    decide_without_scores,
-    doubted,
-    raise_thresholds,
-)
+from guardproxy.policy.decide import Guardrail, decide, decide_without_scores, doubted
 from guardproxy.policy.scope import FAR, JOINED, TOOLS, MediaSplit
 from guardproxy.verdict import Direction, GuardrailResult, Scores, Verdict
 
@@ -71,12 +65,6 @@ class Guardrails:
     operator: tuple[Guardrail, ...]
     inline: tuple[Guardrail, ...] = ()
     tool_results: tuple[Guardrail, ...] | None = None
-
-    def with_raised(self, partial: Mapping[str, float]) -> Guardrails:
-        """The same for text that is not finished."""
-        return Guardrails(
-            raise_thresholds(self.operator, partial), raise_thresholds(self.inline, partial)
-        )
 
     @property
     def want_scores(self) -> bool:

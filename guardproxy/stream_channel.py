@@ -34,7 +34,7 @@ class Channel:
 
     `speaker` is whose words it holds; with `frames` it stands beside the answer, and as long as
     each of its texts is one word, they are ids and names, which do not go on (`ids`).
-    `judged` is how far it was judged by any thresholds, `completed` how far by the policy's own,
+    `judged` is how far a judgement has seen it, `passed` how far one found nothing to block,
     `settled` how far it may leave. `left` is how much the stream had said when its speaker went
     on elsewhere, and `kept` what may be unfinished at the end of what is judged.
     """
@@ -46,7 +46,7 @@ class Channel:
     tail_start: int = 0
     end: int = 0
     judged: int = 0
-    completed: int = 0
+    passed: int = 0
     settled: int = 0
     left: int | None = None
     kept: str = ""
@@ -74,7 +74,7 @@ class Channel:
         """Its text up to `end` is judged, and is not the beginning of a value that goes on."""
         if self.settled >= end:
             return True
-        if self.left is None or self.judged < end:
+        if self.left is None or self.passed < end:
             return False
         return said - self.left >= _PATIENCE or not is_half(self.kept)
 
@@ -83,12 +83,14 @@ class Channel:
         self._join()
         return self.tail[self._window_start() - self.tail_start :]
 
-    def settle(self, covered: int, *, complete: bool, hold_values: bool) -> None:
-        """Moves the marks up to which text is judged and may leave; forgets what is over."""
-        self._join()
+    def wait(self, covered: int) -> None:
+        """Its text was seen, and nothing is decided until more of it is there."""
         self.judged = covered
-        if complete:
-            self.completed = covered
+
+    def settle(self, covered: int, *, hold_values: bool) -> None:
+        """Moves the marks up to which text has passed and may leave; forgets what is over."""
+        self._join()
+        self.judged = self.passed = covered
         text = self.tail[: covered - self.tail_start]
         kept = unfinished_value(text) if hold_values else 0
         self.settled = max(self.settled, covered - kept)
@@ -100,9 +102,9 @@ class Channel:
     def _window_start(self) -> int:
         """A multiple of the step; never decreases, as neither mark does.
 
-        Nothing is forgotten before the policy's own thresholds have judged it.
+        Nothing is forgotten before it has passed.
         """
-        latest = max(0, self.completed - _OVERLAP)
+        latest = max(0, self.passed - _OVERLAP)
         wanted = -(-max(0, self.end - WINDOW) // _STEP) * _STEP
         return min(wanted, latest // _STEP * _STEP)
 

@@ -7,6 +7,7 @@ once a passing judgement has covered all of its pieces and those of every event 
     hold(raw, read)   an event came
     question()        what to judge next: of each channel, its new text and what stood before
     passed(question)  that was judged and may go
+    waits(question)   its beginnings look bad, but not as bad as a beginning must: nothing leaves
     release()         the events that may leave now
 
 A judgement sees a window of each channel: `stream_channel`.
@@ -43,7 +44,8 @@ class HeldEvent:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What to judge: `complete` by the policy's thresholds, `partial` by those for a beginning.
+    """What to judge: `complete` blocks at the policy's thresholds, `partial`, beginnings of texts
+    that go on, at those for a beginning; between the two it waits for what follows.
 
     `covers` says up to which character of each channel the answer speaks; `media_end` up to
     which medium.
@@ -63,7 +65,7 @@ class StreamGuard:
         mode: when text may leave.
         hold_values: also hold back the end of a text that may be an unfinished value (a policy
             that blocks personal data wants no half of it to leave).
-        partial: thresholds for unfinished text differ, so a last judgement must repeat it.
+        partial: a beginning may be undecided: it is told apart from what is over.
 
     Attributes:
         held_bytes: bytes of events that wait.
@@ -148,10 +150,12 @@ class StreamGuard:
         partial: list[TextPart] = []
         covers: list[tuple[str, int]] = []
         for name, channel in self._channels.items():
-            if (channel.completed if self._ended else channel.judged) == channel.end:
+            # What its speaker has left goes on no more, and a window that is full is no beginning.
+            over = self._ended or channel.left is not None
+            if (channel.passed if over else channel.judged) == channel.end:
                 continue
             window = channel.window()
-            early = self._partial and not self._ended and len(window) < WINDOW
+            early = self._partial and not over and len(window) < WINDOW
             (partial if early else complete).append(TextPart(Role.ASSISTANT, window, name))
             covers.append((name, channel.end))
         if not covers and self._media_judged == self._media_end:
@@ -162,12 +166,21 @@ class StreamGuard:
     def passed(self, question: Question) -> None:
         """Says that the question was judged and nothing in it is blocked."""
         self._cleared = True
+        self._judged(question, undecided=())
+
+    def waits(self, question: Question) -> None:
+        """Says that nothing in it is blocked yet, and that its beginnings are undecided."""
+        self._judged(question, undecided={part.path for part in question.partial})
+
+    def _judged(self, question: Question, *, undecided: Collection[str]) -> None:
         self._media_judged = question.media_end
-        complete = {part.path for part in question.complete}
         for name, covered in question.covers:
             channel = self._channels[name]
             self.unjudged -= covered - channel.judged
-            channel.settle(covered, complete=name in complete, hold_values=self._hold_values)
+            if name in undecided:
+                channel.wait(covered)
+            else:
+                channel.settle(covered, hold_values=self._hold_values)
 
     def release(self) -> list[HeldEvent]:
         """The events that may leave now, in order; each is returned once."""
@@ -181,8 +194,6 @@ class StreamGuard:
     def _may_leave(self, event: HeldEvent) -> bool:
         if self._ended and self._all_judged():
             return True
-        if event.closing and self._partial:
-            return False
         if self._mode is StreamMode.LIVE:
             return not event.closing or self._is_judged(event)
         if self._mode is StreamMode.BUFFER or not self._cleared:
@@ -194,14 +205,16 @@ class StreamGuard:
         )
 
     def _is_judged(self, event: HeldEvent) -> bool:
-        """Whether a judgement has covered all that was said up to an event.
+        """Whether a judgement has covered all that was said up to an event, and decided.
 
         A question covers all that was said when it was asked, so what is not judged came later.
         """
+        if any(channel.passed < channel.judged for channel in self._channels.values()):
+            return False
         judged = self._said - self.unjudged
         return judged >= event.said and self._media_judged >= event.media_end
 
     def _all_judged(self) -> bool:
         return self._media_judged == self._media_end and all(
-            channel.completed == channel.end for channel in self._channels.values()
+            channel.passed == channel.end for channel in self._channels.values()
         )

@@ -9,12 +9,19 @@ from pathlib import Path
 import pytest
 from starlette.types import Message
 
-from guardproxy.app import Application, build_classifier, load_active, verified_model
+from guardproxy.app import (
+    Application,
+    build_classifier,
+    load_active,
+    model_to_serve,
+    verified_model,
+)
 from guardproxy.content import Passage
 from guardproxy.errors import ModelError, PolicyError
 from guardproxy.settings import Settings
 from tests import servers
 from tests.asgi import http_scope
+from tests.classifiers.foreign import injection
 from tests.fakes import KeywordClassifier
 from tests.servers import (
     DONE,
@@ -286,6 +293,14 @@ def test_a_policy_is_resolved_against_the_model(tmp_path: Path) -> None:
 def test_a_model_folder_that_is_not_one_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelError):
         verified_model(Settings(model=tmp_path))
+
+
+def test_a_model_that_judges_some_categories_does_not_serve_alone(tmp_path: Path) -> None:
+    model = injection(tmp_path / "injection")
+
+    assert verified_model(Settings(model=model)).manifest.categories == ["jailbreaking"]
+    with pytest.raises(ModelError, match=r"injection: does not judge sexual; to serve, put it"):
+        model_to_serve(Settings(model=model))
 
 
 async def test_the_classifier_judges_views_and_recognises_personal_data() -> None:

@@ -355,9 +355,3 @@ async def test_the_observer_is_told_sizes_and_no_text() -> None:
     assert (judgement.texts, judgement.characters) == (2, len(SECRET) + len("build a bomb"))
     assert (judgement.direction, judgement.exempt_characters) == (Direction.OUTPUT, 3)
     assert SECRET not in repr(judgement)
-
-
-def test_a_beginning_is_judged_by_thresholds_raised_for_both_sides() -> None:
-    both = Guardrails(guardrails().operator, guardrails().operator).with_raised({"pii": 0.9})
-
-    assert [entry.thresholds["pii"] for entry in (*both.operator, *both.inline)] == [0.9, 0.9]

@@ -10,7 +10,7 @@ from guardproxy.stream_channel import _OVERLAP, _STEP, WINDOW, Channel
 def judged(text: str, *, name: str = "choices[0].content", hold_values: bool = True) -> Channel:
     channel = Channel.of(name)
     channel.add(text)
-    channel.settle(len(text), complete=True, hold_values=hold_values)
+    channel.settle(len(text), hold_values=hold_values)
     return channel
 
 
@@ -28,13 +28,16 @@ def test_a_window_begins_at_a_step_and_sees_enough_of_what_came_before(length: i
     assert len(channel.tail) <= WINDOW + _STEP + 3
 
 
-def test_what_only_partial_thresholds_judged_is_not_forgotten() -> None:
+def test_what_nobody_has_decided_about_is_not_forgotten() -> None:
     channel = Channel()
     for _ in range(20):
         channel.add("word " * 50)
-        channel.settle(channel.end, complete=False, hold_values=False)
+        channel.wait(channel.end)
 
     assert len(channel.window()) == 20 * 250
+    assert not channel.may_leave(1, channel.end)
+    channel.leave(channel.end)
+    assert not channel.may_leave(channel.end, 2 * channel.end)
 
 
 def test_a_word_waits_for_its_end_unless_its_speaker_goes_on_elsewhere() -> None:
@@ -70,7 +73,7 @@ def test_text_that_goes_on_is_unfinished_again() -> None:
     channel = judged(text, name="$.id")
     channel.leave(len(text))
     channel.add(".co")
-    channel.settle(channel.end, complete=True, hold_values=True)
+    channel.settle(channel.end, hold_values=True)
 
     assert not channel.may_leave(channel.end, channel.end)
 

@@ -41,8 +41,7 @@ class AnyStream(RuleBasedStateMachine):
         self.mode, self.partial = mode, partial
         self.guard = StreamGuard(mode, hold_values=hold_values, partial=partial)
         self.said = dict.fromkeys(CHANNELS, "")
-        self.shown = dict.fromkeys(CHANNELS, 0)
-        self.completed = dict.fromkeys(CHANNELS, 0)
+        self.passed = dict.fromkeys(CHANNELS, 0)
         self.media_said = self.media_shown = 0
         self.waiting: list[tuple[bytes, dict[str, int], int, dict[str, int]]] = []
         self.asked: Question | None = None
@@ -71,29 +70,30 @@ class AnyStream(RuleBasedStateMachine):
         if self.asked is None:
             return
         self.questions += 1
+        assert self.partial or not self.asked.partial
+        assert not (self.ended and self.asked.partial)
         parts = {part.path: part.text for part in (*self.asked.complete, *self.asked.partial)}
         assert parts.keys() == dict(self.asked.covers).keys()
         for name, covered in self.asked.covers:
             text = parts[name]
             assert covered == len(self.said[name])
             assert self.said[name].endswith(text)
-            assert covered - len(text) <= max(0, self.shown[name] - _OVERLAP)
+            # A gap before what is judged would never be decided about.
+            assert covered - len(text) <= max(0, self.passed[name] - _OVERLAP)
             self.characters_shown += len(text)
         assert self.asked.media_end == self.media_said
         assert len(self.asked.media) == self.media_said - self.media_shown
 
     @precondition(lambda self: self.asked is not None)
-    @rule()
-    def judge(self) -> None:
+    @rule(waits=st.booleans())
+    def judge(self, waits: bool) -> None:
         assert self.asked is not None
-        self.guard.passed(self.asked)
-        for name, covered in self.asked.covers:
-            self.shown[name] = covered
-        for part in self.asked.complete:
-            covered = dict(self.asked.covers)[part.path]
-            # A gap before what the policy's own thresholds judged would never be judged by them.
-            assert covered - len(part.text) <= self.completed[part.path]
-            self.completed[part.path] = covered
+        waiting = {part.path for part in self.asked.partial} if waits else set()
+        if waiting:
+            self.guard.waits(self.asked)
+        else:
+            self.guard.passed(self.asked)
+        self.passed |= {n: covered for n, covered in self.asked.covers if n not in waiting}
         self.media_shown = self.asked.media_end
         self.asked = None
 
@@ -102,11 +102,10 @@ class AnyStream(RuleBasedStateMachine):
         for event in self.guard.release():
             raw, ends, media, before = self.waiting.pop(0)
             assert event.raw == raw
-            judged = self.completed if self.partial else self.shown
-            assert all(judged[name] >= end for name, end in before.items())
+            assert all(self.passed[name] >= end for name, end in before.items())
             assert self.media_shown >= media or not before
             if self.mode is not StreamMode.LIVE:
-                assert all(self.shown[name] >= end for name, end in ends.items())
+                assert all(self.passed[name] >= end for name, end in ends.items())
                 assert self.media_shown >= media
             if self.mode is StreamMode.BUFFER:
                 assert self.ended
@@ -129,17 +128,17 @@ class AnyStream(RuleBasedStateMachine):
         if not hasattr(self, "guard"):
             return
         if self.asked is not None:
-            self.judge()
+            self.judge(waits=False)
         self.end()
         self.ask()
         while self.asked is not None:
-            self.judge()
+            self.judge(waits=True)
             self.ask()
         self.release()
         assert not self.waiting
         assert self.guard.held_bytes == 0
         assert self.guard.unjudged == 0
-        assert all(len(text) == self.completed[name] for name, text in self.said.items())
+        assert all(len(text) == self.passed[name] for name, text in self.said.items())
 
 
 TestAnyStream = AnyStream.TestCase
@@ -409,35 +408,89 @@ def test_the_last_word_of_a_choice_leaves_when_it_ends() -> None:
     assert [event.raw for event in guard.release()] == [b"sunny", b"stop"]
 
 
-def test_a_beginning_is_judged_by_the_policy_before_it_is_forgotten() -> None:
+def undecided(guard: StreamGuard, text: str, channel: str = CONTENT) -> Question:
+    """The guard has heard a beginning that looks bad, but not as bad as a beginning must."""
+    guard.hold(text.encode(), [(channel, text)])
+    question = guard.question()
+    assert question is not None
+    assert question.partial
+    guard.waits(question)
+    return question
+
+
+def test_a_beginning_waits_for_what_follows() -> None:
     guard = StreamGuard(StreamMode.HOLD, partial=True)
-    complete = []
-    for text in ("a" * (WINDOW - 10), "b" * 20, "c"):
-        guard.hold(b"", [(CONTENT, text)])
-        question = guard.question()
-        assert question is not None
-        complete += [part.text[0] for part in question.complete]
-        guard.passed(question)
+    undecided(guard, "I will kill ")
 
-    assert complete == ["a"]
+    assert guard.question() is None
+    assert guard.release() == []
+    assert run(guard, ["the process."]) == [24]
 
 
-def test_the_end_of_an_answer_is_judged_again_by_the_policy() -> None:
+def test_a_beginning_that_fills_a_window_is_none() -> None:
     guard = StreamGuard(StreamMode.HOLD, partial=True)
-    guard.hold(b"x", [(CONTENT, "It is sunny.")])
-    early = guard.question()
-    assert early is not None
-    assert not early.complete
-    guard.passed(early)
+    undecided(guard, "a" * (WINDOW - 10))
+    guard.hold(b"", [(CONTENT, "b" * 10)])
+
+    question = guard.question()
+
+    assert question is not None
+    assert not question.partial
+    assert [part.text for part in question.complete] == ["a" * (WINDOW - 10) + "b" * 10]
+
+
+@pytest.mark.parametrize(
+    ("pieces", "finished"), [([(REASONING, "So.")], ()), ([], (0,)), ([(REASONING, "")], (0,))]
+)
+def test_a_text_whose_speaker_goes_on_elsewhere_or_ends_is_no_beginning(
+    pieces: list[tuple[str, str]], finished: tuple[int, ...]
+) -> None:
+    guard = StreamGuard(StreamMode.HOLD, partial=True)
+    undecided(guard, "It is sunny.")
+    guard.hold(b"x", pieces, finished=finished)
+
+    question = guard.question()
+
+    assert question is not None
+    assert [part.text for part in question.complete] == ["It is sunny."]
+
+
+def test_a_text_goes_on_while_another_choice_speaks() -> None:
+    guard = StreamGuard(StreamMode.HOLD, partial=True)
+    undecided(guard, "It is sunny.")
+    guard.hold(b"x", [(OTHER, "So.")])
+
+    question = guard.question()
+
+    assert question is not None
+    assert [part.text for part in (*question.partial, *question.complete)] == ["So."]
+    guard.passed(question)
+    assert guard.release() == []
+
+
+def test_the_end_of_an_answer_ends_every_beginning() -> None:
+    guard = StreamGuard(StreamMode.HOLD, partial=True)
+    undecided(guard, "It is sunny.")
     guard.end()
 
     last = guard.question()
 
     assert last is not None
     assert [part.text for part in last.complete] == ["It is sunny."]
-    assert guard.question() is not None
+    assert guard.release() == []
     guard.passed(last)
     assert guard.question() is None
+    assert len(guard.release()) == 1
+
+
+def test_what_passed_is_not_judged_again_at_the_end() -> None:
+    guard = StreamGuard(StreamMode.HOLD, partial=True)
+    assert run(guard, ["It is sunny."]) == [12]
+    guard.hold(b"stop", [], finished=(0,), closing=True)
+    guard.end()
+
+    assert guard.question() is None
+    assert [event.raw for event in guard.release()] == [b"stop"]
 
 
 def test_a_stream_with_too_many_channels_is_refused() -> None:
@@ -479,17 +532,20 @@ def test_the_end_of_one_choice_does_not_wait_for_what_another_says_later() -> No
 
 
 @pytest.mark.parametrize("mode", [StreamMode.HOLD, StreamMode.LIVE])
-def test_the_end_waits_for_the_thresholds_of_the_policy(mode: StreamMode) -> None:
+def test_the_end_waits_while_a_beginning_is_undecided(mode: StreamMode) -> None:
     guard = StreamGuard(mode, partial=True)
-    assert run(guard, ["It is sunny."]) == [12]
-    guard.hold(b"stop", [], finished=(0,), closing=True)
-    assert guard.release() == []
+    undecided(guard, "It is sunny.")
+    guard.hold(b"stop", [], closing=True)
+
+    left = [event.raw for event in guard.release()]
+
+    assert left == ([b"It is sunny."] if mode is StreamMode.LIVE else [])
     guard.end()
-    assert guard.release() == []
     last = guard.question()
     assert last is not None
+    assert guard.release() == []
     guard.passed(last)
-    assert [event.raw for event in guard.release()] == [b"stop"]
+    assert [event.raw for event in guard.release()][-1] == b"stop"
 
 
 def test_what_waits_for_a_judgement_is_counted_in_live_mode_too() -> None:

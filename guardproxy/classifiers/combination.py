@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
+from itertools import chain
 from typing import Final
 
 from guardproxy.classifiers.manifest_form import MODEL_FILE, Combination, Manifest, Training
@@ -58,6 +60,7 @@ def combined_manifest(
             "categories": categories,
             "labels": None,
             "default_thresholds": _thresholds(combination, members, judged, categories),
+            "partial_thresholds": _partial(combination, members, judged),
             "files": members[0].files
             | {MODEL_FILE: hashlib.sha256(checksums.encode()).hexdigest()},
             "languages": sorted({name for member in members for name in member.languages}),
@@ -89,6 +92,20 @@ def _thresholds(
         if own >= _PARTS and not _PARTS & given.keys() and _MERGED in member.default_thresholds:
             thresholds.setdefault(_MERGED, member.default_thresholds[_MERGED])
     return thresholds
+
+
+def _partial(
+    combination: Combination, members: Sequence[Manifest], judged: Sequence[frozenset[str]]
+) -> dict[str, float]:
+    """Of categories that one member judges at its own threshold: theirs is of the same scores."""
+    judges = Counter(chain.from_iterable(judged))
+    return {
+        category: threshold
+        for member, own in zip(members, judged, strict=True)
+        for category, threshold in member.partial_thresholds.items()
+        if category in own and judges[category] == 1
+        if category not in combination.default_thresholds
+    }
 
 
 def _training(members: Sequence[Manifest]) -> Training | None:

@@ -111,9 +111,9 @@ class Manifest(_Strict):
     say what each place of its output stands for. `logits`: the output is not probabilities yet.
     `exclusive`: of the labels exactly one holds (softmax), not any number (sigmoid).
 
-    `prefix` stands before every text. `base_encoder`, `partial_thresholds` (what a policy's
-    `streaming.partial_thresholds` had better be), `average_precision`, `training` and `notes`
-    inform a reader and steer nothing; `guardproxy eval` reports `training.sources` apart.
+    `prefix` stands before every text. `partial_thresholds` are for text that is not finished, where
+    a policy has none of its own. `base_encoder`, `average_precision`, `training` and `notes` inform
+    a reader and steer nothing; `guardproxy eval` reports `training.sources` apart.
     """
 
     name: str = Field(pattern=NAME)
@@ -181,6 +181,13 @@ class Manifest(_Strict):
         if missing := set(info.data.get("categories", ())) - set(thresholds):
             raise ValueError(f"{min(missing)} is missing")
         if strange := set(thresholds) - set(V2_CATEGORIES) - set(V1_CATEGORIES):
+            raise ValueError(f"{min(strange)} is no category")
+        return thresholds
+
+    @field_validator("partial_thresholds")
+    @classmethod
+    def _partial_thresholds_are_ours(cls, thresholds: dict[str, float]) -> dict[str, float]:
+        if strange := set(thresholds) - set(V2_CATEGORIES):
             raise ValueError(f"{min(strange)} is no category")
         return thresholds
 

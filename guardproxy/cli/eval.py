@@ -104,7 +104,6 @@ def evaluate_command(
         partial=partial,
         buried=buried,
         behind=behind,
-        early=wanted.folder.manifest.partial_thresholds,
         resamples=resamples,
         seed=seed,
     )

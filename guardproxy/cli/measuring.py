@@ -106,7 +106,9 @@ def measured(
             files=files,
             settings=settings,
             folder=folder,
-            policy=load_active(settings, folder.manifest.thresholds),
+            policy=load_active(
+                settings, folder.manifest.thresholds, folder.manifest.partial_thresholds
+            ),
             bare=bare,
             scores=scores,
         )

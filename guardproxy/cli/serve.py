@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import click
 from uvicorn.config import STARTUP_FAILURE
 
-from guardproxy.app import VERSION, Application, load_active, verified_model
+from guardproxy.app import VERSION, Application, load_active, model_to_serve
 from guardproxy.cli.banner import banner
 from guardproxy.cli.doubts import route_as_base, unknown_variables, unused_routes
 from guardproxy.cli.open_files import allow_open_files
@@ -60,7 +60,7 @@ def serve(**options: str | bool | None) -> None:
             "--client-keys needs --upstream-api-key: a caller's key is not the upstream's"
         )
     try:
-        folder = verified_model(settings)
+        folder = model_to_serve(settings)
         policy = load_active(settings, folder.manifest.thresholds)
     except ConfigurationError as error:
         raise _Misconfigured(str(error)) from error

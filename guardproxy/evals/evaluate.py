@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import accumulate, chain
 from typing import Final
 
@@ -46,8 +46,7 @@ class Plan:
 
     `trained_on` are the sources the model has seen, None if nobody says. `partial` adds answers
     that are cut, `buried` harmful texts among harmless ones, `behind` texts behind turns that have
-    nothing to do with them. `early` are the thresholds of unfinished text where the policy has
-    none. `resamples` and `seed` are the bootstrap's.
+    nothing to do with them. `resamples` and `seed` are the bootstrap's.
     """
 
     rows: Sequence[LabelledText]
@@ -55,7 +54,6 @@ class Plan:
     partial: bool = False
     buried: bool = False
     behind: bool = False
-    early: Mapping[str, float] = field(default_factory=dict)
     resamples: int = 200
     seed: int = 0
 
@@ -179,7 +177,7 @@ async def evaluate(plan: Plan, policy: ActivePolicy, scoring: Scoring) -> tuple[
             rows=wanted.answers,
             default=default,
             policy=measured,
-            thresholds=policy.config.streaming.partial_thresholds or plan.early,
+            early=Guards(measured.input, evaluated(policy.early, covered)),
             resamples=draws,
         ),
         context=context(

@@ -81,8 +81,8 @@ class PartialFigures:
 
     `share` is None for the highest scores of all of them: what happens to an answer that is judged
     at each. `blocked_benign` and `blocked_harmful` (of those with a category that is 1) are at the
-    thresholds for unfinished text, the policy's or else the model's (for 100 %: at the policy's
-    own), those `at_final` at the policy's own.
+    thresholds for unfinished text, the policy's or else the model's own
+    (for 100 %: at the final ones), those `at_final` at the policy's own.
     """
 
     share: float | None

@@ -150,11 +150,10 @@ def _partial(figures: Sequence[PartialFigures]) -> Iterable[str]:
         yield (
             f"{figures[0].rows:,} answers cut after a part of their characters, "
             f"{figures[0].benign:,} of them benign. Labels are those of the whole answer, so what "
-            "only shows later counts as missed. Unfinished text is blocked at the policy's partial "
-            "thresholds; where it has none, those of the model's manifest are measured, which a "
-            "policy takes over under `streaming.partial_thresholds`. The columns of the final "
-            "thresholds show a policy without. A stream is judged again and again, so the last row "
-            "counts what is blocked at any of these."
+            "only shows later counts as missed. Unfinished text is blocked at partial thresholds, "
+            "the policy's or else the model's own; what is above the final ones alone waits for "
+            "what follows. A stream is judged again and again, so the last row counts what is "
+            "blocked at any of these."
         )
         yield _table(_PARTIAL_COLUMNS, figures)
 

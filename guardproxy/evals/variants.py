@@ -19,7 +19,6 @@ from guardproxy.evals.resamples import Estimate, Resamples
 from guardproxy.evals.rows import LabelledText
 from guardproxy.evals.table import Guards, Table, flags, table
 from guardproxy.guard import context_of, passages_of
-from guardproxy.policy.decide import raise_thresholds
 
 SHARES: Final = (0.25, 0.5, 0.75, 1.0)
 """Parts of a text, by characters, at which unfinished text is measured."""
@@ -44,7 +43,7 @@ def partial(
     rows: Indexes,
     default: Guards,
     policy: Guards,
-    thresholds: Mapping[str, float],
+    early: Guards,
     resamples: Resamples,
 ) -> list[PartialFigures]:
     """Figures of cut texts.
@@ -55,17 +54,14 @@ def partial(
         rows: which rows of the table were cut.
         default: guardrails with the classifier's own thresholds.
         policy: the guardrails that are measured.
-        thresholds: of the policy, for text that is not finished.
+        early: the policy's guardrails for text that is not finished.
         resamples: of all rows of the table.
     """
-    raised = Guards(
-        raise_thresholds(policy.input, thresholds), raise_thresholds(policy.output, thresholds)
-    )
     if not scores:
         return []
     texts = [whole.rows[row] for row in rows]
     blocked = {
-        part: flags(texts, cut, raised if part < 1 else policy).blocked
+        part: flags(texts, cut, early if part < 1 else policy).blocked
         for part, cut in scores.items()
     }
     everything: dict[float | None, tuple[Floats, Bools]] = {
@@ -80,10 +76,10 @@ def partial(
             part,
             _only(whole, rows, cut, default=default, policy=policy),
             rows,
-            _spread(early, rows, len(whole.rows)),
+            _spread(stopped, rows, len(whole.rows)),
             resamples,
         )
-        for part, (cut, early) in everything.items()
+        for part, (cut, stopped) in everything.items()
     ]
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from guardproxy.policy.config import PolicyConfig
-from guardproxy.policy.decide import Guardrail, resolve
+from guardproxy.policy.decide import Guardrail, raise_thresholds, resolve
 from guardproxy.policy.load import LoadedPolicy
-from guardproxy.verdict import Action
+from guardproxy.verdict import Action, StreamMode
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,8 @@ class ActivePolicy:
     output: tuple[Guardrail, ...]
     tool_results: tuple[Guardrail, ...] | None = None
     """None where `input` judges them, too."""
+    early: tuple[Guardrail, ...] = ()
+    """`output` for the beginning of a text; the same where a beginning is judged like a whole."""
 
     @property
     def label(self) -> str:
@@ -45,19 +48,33 @@ class ActivePolicy:
         return (*self.input, *(self.tool_results or ()), *self.output)
 
 
-def activate(loaded: LoadedPolicy, defaults: Mapping[str, float]) -> ActivePolicy:
-    """Puts a loaded policy in force for a classifier with these default thresholds.
+def activate(
+    loaded: LoadedPolicy,
+    defaults: Mapping[str, float],
+    partial: Mapping[str, float] = MappingProxyType({}),
+) -> ActivePolicy:
+    """Puts a loaded policy in force for a classifier with these default and partial thresholds.
+
+    The partial ones are for policies that hold a stream's text and name none: where it leaves at
+    once (`live`), a beginning that is blocked later is a beginning that was read.
 
     Raises:
         PolicyError: a category that the policy evaluates has no threshold.
     """
     tool_results = loaded.config.tool_results
+    output = resolve(loaded.config.output, defaults)
+    streaming = loaded.config.streaming
+    if streaming.partial_thresholds is not None:
+        partial = streaming.partial_thresholds
+    elif streaming.mode is not StreamMode.HOLD:
+        partial = {}
     return ActivePolicy(
         config=loaded.config,
         version=loaded.version,
         source=loaded.source,
         input=resolve(loaded.config.input, defaults),
-        output=resolve(loaded.config.output, defaults),
+        output=output,
+        early=raise_thresholds(output, partial),
         tool_results=None if tool_results is None else resolve(tool_results, defaults),
     )
 

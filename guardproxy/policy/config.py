@@ -133,9 +133,10 @@ class StreamingConfig(_Strict):
     mode: StreamMode = Field(default=StreamMode.HOLD, strict=False)
     """When text may leave: `hold` after a verdict covers it, `buffer` after the whole answer is
     judged, `live` at once, and the stream is cut when something is found."""
-    partial_thresholds: dict[V2Category, Threshold] = Field(default_factory=dict)
-    """v2 category -> threshold while an answer is unfinished, where it is higher than the entry's.
-    The finished answer is judged with the entry's own."""
+    partial_thresholds: dict[V2Category, Threshold] | None = None
+    """v2 category -> threshold above which an unfinished answer is blocked, where it is higher than
+    the entry's. Between the two its text waits for what follows; what is finished is judged with
+    the entry's own. Not given: the classifier's own in mode `hold`, none in the others."""
     keep_alive_seconds: float = Field(default=15.0, gt=0, le=300)
     """A comment is sent after so many seconds in which nothing may leave."""
 

@@ -231,6 +231,8 @@ def raise_thresholds(
 ) -> tuple[Guardrail, ...]:
     """The same guardrails for text that is unfinished: each threshold the higher of the two.
 
+    Those that do not block stay as they are: nothing waits for what only they find.
+
     Args:
         guardrails: from `resolve`.
         partial: v2 category -> threshold; v1's `dangerous_and_criminal_content` takes the higher
@@ -247,7 +249,24 @@ def raise_thresholds(
                 for category, threshold in guardrail.thresholds.items()
             },
         )
+        if guardrail.action is Action.BLOCK
+        else guardrail
         for guardrail in guardrails
+    )
+
+
+def undecided(results: Sequence[GuardrailResult], guardrails: Sequence[Guardrail]) -> bool:
+    """Whether what passed at raised thresholds would be blocked at a policy's own.
+
+    Args:
+        results: what `decide` made of `raise_thresholds(guardrails, ...)`; none if nothing is
+            evaluated at all.
+        guardrails: with the policy's own thresholds.
+    """
+    return any(
+        guardrail.action is Action.BLOCK
+        and any(each.score > guardrail.thresholds[name] for name, each in result.decisions.items())
+        for result, guardrail in zip(results, guardrails, strict=False)
     )
 
 

@@ -28,10 +28,8 @@ def policy_schema() -> dict[str, Json]:
         thresholds = _member(definitions, name, "properties", "custom_category_thresholds")
         thresholds["anyOf"] = [_thresholds(categories, nullable=True), {"type": "null"}]
     partial = _member(definitions, "StreamingConfig", "properties")
-    partial["partial_thresholds"] = {
-        **_member(partial, "partial_thresholds"),
-        **_thresholds(V2_CATEGORIES, nullable=False),
-    }
+    early = _member(partial, "partial_thresholds")
+    early["anyOf"] = [_thresholds(V2_CATEGORIES, nullable=False), {"type": "null"}]
     _member(definitions, "GuardrailConfig")["anyOf"] = [
         {"required": ["moderation_llm_v1"]},
         {"required": ["moderation_llm_v2"]},

@@ -18,7 +18,7 @@ from guardproxy.guard import Guard, Guardrails
 from guardproxy.policy import guardrail_body
 from guardproxy.policy.active import ActivePolicy, blocks
 from guardproxy.policy.config import InlineHandling, Limits
-from guardproxy.policy.decide import Guardrail, resolve
+from guardproxy.policy.decide import Guardrail, resolve, undecided
 from guardproxy.policy.inline import read_inline
 from guardproxy.policy.scope import TOOLS, select, split_media
 from guardproxy.proxy import headers as wire
@@ -29,7 +29,7 @@ from guardproxy.proxy.echoes import is_echo
 from guardproxy.proxy.header_texts import texts_in
 from guardproxy.proxy.presence import while_present
 from guardproxy.proxy.query_texts import texts_of
-from guardproxy.proxy.relay import StreamPlan, StreamRelay
+from guardproxy.proxy.relay import Judged, StreamPlan, StreamRelay
 from guardproxy.proxy.responses import Reply, Sender
 from guardproxy.proxy.trail import Trail, trail_of
 from guardproxy.proxy.turnstile import Turnstile
@@ -275,7 +275,7 @@ class GuardedExchange:
             guard=StreamGuard(
                 config.streaming.mode,
                 hold_values=blocks(self.policy.output, "pii"),
-                partial=bool(config.streaming.partial_thresholds),
+                partial=self.policy.early != self.policy.output,
             ),
             judge=self._judge,
             sender=self._sender,
@@ -292,15 +292,18 @@ class GuardedExchange:
             exempt=self._exempt,
         )
 
-    async def _judge(self, question: Question) -> Verdict:
+    async def _judge(self, question: Question) -> Judged:
         """A stream's question: finished text by the policy, a beginning by its own thresholds."""
-        guardrails = Guardrails(self.policy.output)
+        waits = False
         if question.partial:
-            early = guardrails.with_raised(self.policy.config.streaming.partial_thresholds)
+            early = Guardrails(self.policy.early)
             verdict = await self._check(question.partial, early, Direction.OUTPUT, ())
+            waits = undecided(verdict.results, self.policy.output)
             if verdict.blocked or not (question.complete or question.media):
-                return verdict
-        return await self._check(question.complete, guardrails, Direction.OUTPUT, question.media)
+                return Judged(verdict, waits)
+        guardrails = Guardrails(self.policy.output)
+        verdict = await self._check(question.complete, guardrails, Direction.OUTPUT, question.media)
+        return Judged(verdict, waits)
 
 
 def _check_charset(answer: UpstreamAnswer) -> None:

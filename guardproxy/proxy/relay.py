@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from guardproxy.dialects.base import StreamReader
 from guardproxy.errors import OverloadedError, StreamError, UpstreamError
@@ -26,7 +27,15 @@ from guardproxy.sse import ServerSentEvent
 from guardproxy.stream_guard import HeldEvent, Question, StreamGuard
 from guardproxy.verdict import StreamMode, Verdict
 
-Judge = Callable[[Question], Awaitable[Verdict]]
+
+class Judged(NamedTuple):
+    """What the policy makes of a question; `waits` if it does not block, but may yet."""
+
+    verdict: Verdict
+    waits: bool = False
+
+
+Judge = Callable[[Question], Awaitable[Judged]]
 
 _REST = 3.0
 """A stream rests so many times as long as its last judgement took: it is judged a quarter of its
@@ -132,10 +141,13 @@ class StreamRelay:
             over = self._pumped
             while (question := self._guard.question()) is not None:
                 began = asyncio.get_running_loop().time()
-                verdict = await self._judge(question)
+                verdict, waits = await self._judge(question)
                 if verdict.blocked:
                     return verdict
-                self._guard.passed(question)
+                if waits:
+                    self._guard.waits(question)
+                else:
+                    self._guard.passed(question)
                 await self._release()
                 await self._rest(asyncio.get_running_loop().time() - began)
             await self._release()

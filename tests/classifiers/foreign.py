@@ -87,7 +87,7 @@ def injection(folder: Path, *, weight: float = 4.0, **more: object) -> Path:
     return write_manifest(folder, **given | more)
 
 
-def toxicity(folder: Path) -> Path:
+def toxicity(folder: Path, **more: object) -> Path:
     """A sigmoid for each of three labels, as toxicity models have it; two mean one category."""
     folder.mkdir(parents=True)
     write_tokenizer(folder / "tokenizer.json")
@@ -106,6 +106,7 @@ def toxicity(folder: Path) -> Path:
             "violence_and_threats": 0.7,
             "criminal": 0.8,
         },
+        **more,
     )
 
 

@@ -75,6 +75,24 @@ def test_a_combination_may_judge_few_categories(tmp_path: Path) -> None:
     ]
 
 
+def test_thresholds_of_beginnings_are_those_of_the_only_judge(tmp_path: Path) -> None:
+    injection(tmp_path / "injection", partial_thresholds={"jailbreaking": 0.8})
+    toxicity(
+        tmp_path / "toxicity",
+        partial_thresholds={"hate_and_discrimination": 0.9, "criminal": 0.7, "pii": 0.6},
+    )
+
+    both: list[dict[str, object]] = [{"model": "../injection"}, {"model": "../toxicity"}]
+    partial = verify_model_folder(combination(tmp_path / "both", both)).manifest.partial_thresholds
+    given = {"jailbreaking": 0.3}
+    told = verify_model_folder(
+        combination(tmp_path / "told", both, default_thresholds=given)
+    ).manifest
+
+    assert partial == {"jailbreaking": 0.8, "hate_and_discrimination": 0.9, "criminal": 0.7}
+    assert "jailbreaking" not in told.partial_thresholds
+
+
 def test_what_any_of_them_has_seen_is_told_if_all_tell(tmp_path: Path) -> None:
     injection(tmp_path / "a", training={"sources": ["x", "y"]})
     injection(tmp_path / "b", training={"sources": ["y", "z"]}, weight=1.0)

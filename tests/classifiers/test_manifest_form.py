@@ -43,6 +43,7 @@ def test_without_labels_every_category_has_its_own_place() -> None:
         ({"labels": [JAILBREAKING | {"weight": 1}]}, r"labels\.0\.weight: "),
         ({"default_thresholds": {}}, "default_thresholds: .*jailbreaking is missing"),
         ({"default_thresholds": {"jailbreaking": 0.5, "rude": 1.0}}, "rude is no category"),
+        ({"partial_thresholds": {"rude": 1.0}}, "partial_thresholds: .*rude is no category"),
         ({"inputs": {"ids": "input_ids", "more": "x"}}, r"inputs\.more: "),
     ],
 )

@@ -86,14 +86,20 @@ async def test_answers_are_cut_where_it_is_asked_for() -> None:
     assert {"a ", "a ro", "a rose", "a rose 0"} <= texts
 
 
-@pytest.mark.parametrize(("streaming", "blocked"), [("", 0), ("{dangerous: 0.95}", 1)])
-async def test_unfinished_text_is_measured_at_the_model_s_thresholds_where_a_policy_has_none(
-    streaming: str, blocked: float
-) -> None:
-    text = OUTPUT + (f"\nstreaming: {{partial_thresholds: {streaming}}}" if streaming else "")
-    policy = activate(load_policy_text(text, "a.yaml"), HALF)
+@pytest.mark.parametrize(
+    ("streaming", "blocked"),
+    [
+        ("", 0),
+        ("streaming: {partial_thresholds: {dangerous: 0.95}}", 1),
+        ("streaming: {mode: live}", 1),
+    ],
+)
+async def test_unfinished_text_is_measured_as_it_is_served(streaming: str, blocked: float) -> None:
+    policy = activate(
+        load_policy_text(f"{OUTPUT}\n{streaming}", "a.yaml"), HALF, {"dangerous": 0.98}
+    )
     classifier = KeywordClassifier({"a ": {"dangerous": 0.97}})
-    plan = Plan(ROWS, partial=True, early={"dangerous": 0.98}, resamples=0)
+    plan = Plan(ROWS, partial=True, resamples=0)
 
     report, _ = await evaluate(plan, policy, Scoring(classifier, b"", NoStore(), lambda _: None))
 

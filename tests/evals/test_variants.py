@@ -7,8 +7,12 @@ import pytest
 
 from guardproxy.content import Passage
 from guardproxy.evals.resamples import Resamples
+from guardproxy.evals.table import Guards
 from guardproxy.evals.variants import beginning, context, conversations, partial, passage
+from guardproxy.policy.decide import raise_thresholds
 from tests.evals.samples import BLOCKING, CLEAN, guards, row, scores_of, table_of, turns
+
+EARLY = Guards(BLOCKING.input, raise_thresholds(BLOCKING.output, {"pii": 0.8}))
 
 
 @pytest.mark.parametrize(
@@ -43,7 +47,7 @@ def test_unfinished_text_is_blocked_at_its_own_thresholds() -> None:
         rows=np.arange(1, 5),
         default=guards(),
         policy=BLOCKING,
-        thresholds={"pii": 0.8},
+        early=EARLY,
         resamples=Resamples(5, resamples=5, seed=0),
     )
 
@@ -66,7 +70,7 @@ def test_what_is_blocked_at_any_part_counts_once() -> None:
         rows=np.arange(4),
         default=guards(),
         policy=BLOCKING,
-        thresholds={"pii": 0.8},
+        early=EARLY,
         resamples=Resamples(4, resamples=0, seed=0),
     )
 
@@ -84,7 +88,7 @@ def test_found_of_unfinished_text_is_about_the_cut_rows() -> None:
         rows=np.arange(2),
         default=guards(),
         policy=guards(),
-        thresholds={},
+        early=guards(),
         resamples=Resamples(2, resamples=0, seed=0),
     )
 

@@ -67,3 +67,26 @@ def test_a_category_blocks_only_where_an_entry_that_blocks_has_it_on() -> None:
 def test_a_classifier_without_a_default_is_refused_by_category() -> None:
     with pytest.raises(PolicyError, match="jailbreaking: the classifier has no default"):
         activate(LOADED, {name: 0.5 for name in V2_CATEGORIES if name != "jailbreaking"})
+
+
+@pytest.mark.parametrize(
+    ("streaming", "early"),
+    [
+        ("", 0.9),
+        ("streaming: {partial_thresholds: {pii: 0.7}}\n", 0.7),
+        ("streaming: {partial_thresholds: {pii: 0.3}}\n", 0.5),
+        ("streaming: {partial_thresholds: {}}\n", 0.5),
+        ("streaming: {mode: live}\n", 0.5),
+        ("streaming: {mode: live, partial_thresholds: {pii: 0.7}}\n", 0.7),
+    ],
+)
+def test_a_beginning_is_judged_by_the_judges_own_thresholds_where_a_policy_names_none(
+    streaming: str, early: float
+) -> None:
+    text = f"name: x\ninput: []\noutput: [{{moderation_llm_v2: {{action: block}}}}]\n{streaming}"
+
+    policy = activate(load_policy_text(text, "x"), DEFAULTS, {"pii": 0.9})
+
+    assert policy.output[0].thresholds["pii"] == 0.5
+    assert policy.early[0].thresholds["pii"] == early
+    assert policy.early[0].thresholds["law"] == 0.5

@@ -18,6 +18,7 @@ from guardproxy.policy.decide import (
     doubted,
     raise_thresholds,
     resolve,
+    undecided,
     unique_names,
 )
 from guardproxy.policy.taxonomy import V1_CATEGORIES, V1_SOURCES, V2_CATEGORIES
@@ -212,6 +213,33 @@ def test_partial_thresholds_only_raise_and_only_what_is_evaluated() -> None:
     assert v1.thresholds == {"dangerous_and_criminal_content": 0.7}
 
 
+def test_nothing_waits_for_what_does_not_block() -> None:
+    guardrails = resolve([only(action="none", pii=0.5)], {})
+
+    raised = raise_thresholds(guardrails, {"pii": 0.8})
+
+    assert raised == guardrails
+    assert not undecided(decide(raised, [("", {"pii": 0.7})]), guardrails)
+
+
+@pytest.mark.parametrize(("score", "waits"), [(0.5, False), (0.51, True), (0.8, True)])
+def test_what_is_above_the_policys_own_threshold_alone_is_undecided(
+    score: float, waits: bool
+) -> None:
+    guardrails = resolve([only(pii=0.5)], {})
+    results = decide(raise_thresholds(guardrails, {"pii": 0.8}), [("", {"pii": score})])
+
+    assert not any(result.blocked for result in results)
+    assert undecided(results, guardrails) is waits
+
+
+def test_what_was_not_judged_is_not_undecided() -> None:
+    guardrails = resolve([only(pii=0.5)], {})
+
+    assert not undecided(decide_without_scores(guardrails, "deadline"), guardrails)
+    assert not undecided((), guardrails)
+
+
 def test_without_partial_thresholds_nothing_changes() -> None:
     guardrails = resolve([entry(), entry("v1")], DEFAULTS)
 
@@ -314,6 +342,7 @@ def test_lowering_a_threshold_never_unblocks(
         for category in guardrail.thresholds
     )
     assert all(now for was, now in zip(high, low, strict=True) if was)
+    assert any(low) is (any(high) or undecided(decide(raised, judged), guardrails))
 
 
 @given(guardrail_lists, texts, st.randoms(use_true_random=False))

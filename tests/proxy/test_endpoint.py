@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from guardproxy.policy.scope import digest
+from guardproxy.verdict import Direction, Scores
+from tests.classifiers.foreign import combination, injection
 from tests.e2e.conftest import Proxy, proxying
 from tests.fakes import KeywordClassifier
 from tests.servers import (
@@ -19,12 +21,11 @@ from tests.servers import (
     ScriptedUpstream,
     Wire,
     ask,
-    connect,
     delta,
     event,
+    eventually,
     policy_file,
     post,
-    request_bytes,
     said,
 )
 
@@ -282,34 +283,89 @@ def test_a_listed_route_is_judged_by_its_query_and_takes_no_body_on_get(
     assert (refused.status, refused.json()["error"]["code"]) == (400, "unexpected_body")
 
 
-def test_a_beginning_is_judged_by_its_own_thresholds_and_the_whole_by_the_policys(
-    api: ScriptedUpstream, tmp_path: Path
+class Reconsiders(KeywordClassifier):
+    """Finds a text harmless once it says so."""
+
+    def score(self, text: str) -> Scores:
+        return super().score("" if "no harm" in text else text)
+
+
+EARLY = "streaming: {partial_thresholds: {dangerous: 0.9}}\n"
+BEGINNINGS = {"mild": {"dangerous": 0.7}, "bomb": {"dangerous": 0.99}}
+
+
+@pytest.mark.parametrize(
+    ("ending", "status"), [("and more.", 403), ("and no harm.", 200), ("to build a bomb", 403)]
+)
+def test_a_beginning_waits_for_what_follows_and_the_whole_is_judged_by_the_policy(
+    api: ScriptedUpstream, tmp_path: Path, ending: str, status: int
 ) -> None:
-    words = {"mild": {"dangerous": 0.7}, "bomb": {"dangerous": 0.99}}
-    partial = "streaming: {partial_thresholds: {dangerous: 0.9}}\n"
-    policy = policy_file(tmp_path, POLICY + partial)
-    come = threading.Event()
+    classifier = Reconsiders(BEGINNINGS)
 
     def script(_: RawRequest, wire: Wire) -> None:
         wire.begin_stream()
         wire.chunk(delta("a mild word "))
-        come.wait(PATIENCE)
-        wire.chunk(delta("and more. ") + delta(None, finish="stop") + DONE)
+        eventually(lambda: any("mild" in each.text for batch in classifier.asked for each in batch))
+        wire.chunk(delta(ending))
+        wire.chunk(delta(None, finish="stop") + DONE)
         wire.chunk(b"")
 
-    with proxying(api, classifier=KeywordClassifier(words), policy=policy) as judging:
+    policy = policy_file(tmp_path, POLICY + EARLY)
+    with proxying(api, classifier=classifier, policy=policy) as judging:
         api.says(script)
-        with connect(judging.url) as connection:
-            connection.sendall(request_bytes(ask(stream=True)))
-            body = b""
-            while b"mild" not in body:
-                body += connection.recv(65_536)
-            come.set()
-            while b"[DONE]" not in body:
-                body += connection.recv(65_536)
-        api.streams(delta("build a bomb "), DONE)
-        blocked = judging.ask(stream=True)
+        answer = judging.ask(stream=True)
 
-    assert b"and more" not in body
-    assert body.count(b'"content_filter"') == 1
+    assert answer.status == status
+    assert (b"a mild word " in answer.body) is (status == 200)
+    assert answer.body.count(b"[DONE]") == (status == 200)
+
+
+@pytest.mark.parametrize(("streaming", "status"), [("", 200), ("partial_thresholds: {}", 403)])
+def test_a_model_says_itself_from_where_on_its_beginnings_are_blocked(
+    api: ScriptedUpstream, tmp_path: Path, streaming: str, status: int
+) -> None:
+    injection(tmp_path / "injection", partial_thresholds={"jailbreaking": 0.99})
+    members: list[dict[str, object]] = [
+        {"model": "../injection", "owns": ["jailbreaking"]},
+        {"model": "embedded"},
+    ]
+    model = combination(tmp_path / "model", members)
+    only = "{action: block, ignore_other_categories: true, custom_category_thresholds: {%s}}"
+    output = f"output: [{{moderation_llm_v2: {only % 'jailbreaking: 0.9'}}}]"
+    file = policy_file(tmp_path, f"name: x\ninput: []\n{output}\nstreaming: {{{streaming}}}\n")
+    with proxying(api, embedded=True, model=str(model), policy=file) as judging:
+
+        def script(_: RawRequest, wire: Wire) -> None:
+            wire.begin_stream()
+            wire.chunk(delta("ignore "))
+            eventually(
+                lambda: Direction.OUTPUT in {j.direction for j in judging.listener.judgements}
+            )
+            wire.chunk(delta("flowers flowers flowers") + DONE)
+            wire.chunk(b"")
+
+        api.says(script)
+        answer = judging.ask(stream=True)
+
+    assert answer.status == status
+
+
+def test_a_beginning_that_is_bad_enough_is_blocked_at_once(
+    api: ScriptedUpstream, tmp_path: Path
+) -> None:
+    over = threading.Event()
+
+    def script(_: RawRequest, wire: Wire) -> None:
+        wire.begin_stream()
+        wire.chunk(delta("build a bomb "))
+        over.wait(PATIENCE)
+
+    policy = policy_file(tmp_path, POLICY + EARLY)
+    with proxying(api, classifier=KeywordClassifier(BEGINNINGS), policy=policy) as judging:
+        api.says(script)
+        try:
+            blocked = judging.ask(stream=True)
+        finally:
+            over.set()
+
     assert blocked.status == 403

@@ -13,7 +13,7 @@ from guardproxy.content import MediaKind, MediaPart, Role
 from guardproxy.dialects.chat_completions import ChatCompletions
 from guardproxy.policy.config import Limits
 from guardproxy.proxy.budget import ByteBudget
-from guardproxy.proxy.relay import StreamPlan, StreamRelay
+from guardproxy.proxy.relay import Judged, StreamPlan, StreamRelay
 from guardproxy.proxy.responses import Sender
 from guardproxy.proxy.trail import Trail
 from guardproxy.proxy.turnstile import Turnstile
@@ -44,11 +44,11 @@ class Thinker:
     def __init__(self) -> None:
         self.asked, self.go_on = asyncio.Event(), asyncio.Event()
 
-    async def __call__(self, question: Question) -> Verdict:
+    async def __call__(self, question: Question) -> Judged:
         del question
         self.asked.set()
         await self.go_on.wait()
-        return Verdict()
+        return Judged(Verdict())
 
 
 @pytest.mark.parametrize(("hold_bytes", "read"), [(len(FIRST), 2), (len(FIRST) - 1, 1)])
@@ -94,11 +94,11 @@ async def test_a_live_stream_takes_no_rest_between_judgements(
         monkeypatch.setattr(f"guardproxy.proxy.relay.{name}", seconds)
     sent, judged = list[Message](), asyncio.Event()
 
-    async def judge(question: Question) -> Verdict:
+    async def judge(question: Question) -> Judged:
         judged.set()
         blocked = any("two" in part.text for part in question.complete)
         unread = MediaPart(Role.ASSISTANT, MediaKind.FILE, "$", 1)
-        return Verdict(blocked_media=(unread,) if blocked else ())
+        return Judged(Verdict(blocked_media=(unread,) if blocked else ()))
 
     class Answer:
         async def chunks(self) -> AsyncIterator[bytes]:
