@@ -36,12 +36,12 @@ from guardproxy.events import Exchange, Judgement
 from guardproxy.guard import Guard, Guardrails
 from guardproxy.normalize import readings, views
 from guardproxy.policy.active import ActivePolicy, activate
-from guardproxy.policy.decide import decide
+from guardproxy.policy.decide import decide, undecided
 from guardproxy.policy.load import resolve_policy
 from guardproxy.policy.scope import select, split_media
 from guardproxy.policy.taxonomy import V2_CATEGORIES
 from guardproxy.proxy.budget import ByteBudget
-from guardproxy.proxy.relay import StreamPlan, StreamRelay
+from guardproxy.proxy.relay import Judged, StreamPlan, StreamRelay
 from guardproxy.proxy.trail import Trail
 from guardproxy.proxy.turnstile import Turnstile
 from guardproxy.stream_guard import Question, StreamGuard
@@ -137,16 +137,22 @@ class Rooms:
 
     async def stream(self, events: list[bytes], *, pause: float) -> None:
         """A stream through the relay, its events `pause` seconds apart, to nobody."""
-        config, rails = self.policy.config, Guardrails(self.policy.output)
+        config = self.policy.config
+        rails, early = Guardrails(self.policy.output), Guardrails(self.policy.early)
 
-        async def judge(question: Question) -> Verdict:
-            return await self.guard.check(question.complete, rails, Direction.OUTPUT)
+        async def judge(question: Question) -> Judged:
+            if question.partial:
+                verdict = await self.guard.check(question.partial, early, Direction.OUTPUT)
+                waits = undecided(verdict.results, self.policy.output)
+                if verdict.blocked or not question.complete:
+                    return Judged(verdict, waits)
+            return Judged(await self.guard.check(question.complete, rails, Direction.OUTPUT))
 
         with ByteBudget(1 << 30).account() as account:
             relay = StreamRelay(
                 answer=cast("Any", Paced(events, pause)),
                 reader=self.dialect.open_stream(self.limits),
-                guard=StreamGuard(StreamMode.HOLD),
+                guard=StreamGuard(StreamMode.HOLD, partial=early != rails),
                 judge=judge,
                 sender=cast("Any", Sink()),
                 plan=StreamPlan(StreamMode.HOLD, config.limits, 60, 200, []),
@@ -224,7 +230,8 @@ async def rooms() -> AsyncIterator[tuple[Rooms, OnnxModel]]:
     async with open_classifier(
         folder, readings=readings, pii_score=pii_score, timeout=60, queue=256, cache_entries=10_000
     ) as classifier:
-        policy = activate(resolve_policy(None), classifier.default_thresholds)
+        manifest = folder.manifest
+        policy = activate(resolve_policy(None), manifest.thresholds, manifest.partial_thresholds)
         guard = Guard(classifier, deadline=60, observer=Nobody())
         yield Rooms(guard, policy), OnnxModel(folder)
 

@@ -26,6 +26,7 @@ from training.framing import PAD, Framer
 from training.network import Encoder
 from training.prepare import APART_FILE, FACTS_FILE, KNOWN_FILE, TRAIN_FILE
 from training.rows import Row
+from training.unpack import START_FACTS
 
 TUNED: Final = "finetune"
 _RATE: Final = 3e-4
@@ -145,8 +146,9 @@ def distil(
     """
     tuned = to / TUNED
     tuned.mkdir(parents=True, exist_ok=True)
-    for name in (TRAIN_FILE, KNOWN_FILE, APART_FILE, FACTS_FILE):
-        shutil.copyfile(work / name, to / name)
+    for name in (TRAIN_FILE, KNOWN_FILE, APART_FILE, FACTS_FILE, START_FACTS):
+        if (work / name).exists():  # a teacher that was unpacked names what it learnt from
+            shutil.copyfile(work / name, to / name)
     save_file(student_of(load_file(teacher), layers), to / WEIGHTS_FILE)
     draws = Draws(rows, Framer(tokenizer, config.window, config.window // 4), config)
     run = Distilling(

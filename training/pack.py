@@ -149,6 +149,7 @@ def _training(place: stages.Place) -> dict[str, Any]:
         "rows": sum(prepared["train"].values()),
         "sources": (sources := sorted({name for names in learnt for name in names})),
         "licences": licences(sources),
+        **({"layers": run["layers"]} if "layers" in run else {}),
         **({"started_from": before} if before else {}),
         **({"taught_by": teachers} if teachers else {}),
     }

@@ -279,6 +279,16 @@ def test_a_student_comes_closer_to_its_teacher(
         tuned=[tmp_path / "finetune" / finetune.WEIGHTS_FILE],
         share=1.0,
     )
+    again = distil.distil(
+        replace(place.config, minutes=0.001),
+        rows,
+        work=place.work,
+        teacher=teacher,
+        tokenizer=TOKENIZER,
+        to=tmp_path,
+        layers=2,
+    )
+    assert (again.texts, again.seconds) == (run.texts, run.seconds), "it goes on where it ended"
     batches = finetune.Draws(rows, place.framer(), place.config).batches(7)
     more = distil.Distilling(teacher, tmp_path / WEIGHTS_FILE, batches, minutes=10, pools=2)
     more.seconds = 10 * 60 * 0.1  # past the warm-up
