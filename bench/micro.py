@@ -36,7 +36,7 @@ from guardproxy.events import Exchange, Judgement
 from guardproxy.guard import Guard, Guardrails
 from guardproxy.normalize import readings, views
 from guardproxy.policy.active import ActivePolicy, activate
-from guardproxy.policy.decide import decide, undecided
+from guardproxy.policy.decide import decide, would_block
 from guardproxy.policy.load import resolve_policy
 from guardproxy.policy.scope import select, split_media
 from guardproxy.policy.taxonomy import V2_CATEGORIES
@@ -143,7 +143,7 @@ class Rooms:
         async def judge(question: Question) -> Judged:
             if question.partial:
                 verdict = await self.guard.check(question.partial, early, Direction.OUTPUT)
-                waits = undecided(verdict.results, self.policy.output)
+                waits = would_block(verdict.results, self.policy.output)
                 if verdict.blocked or not question.complete:
                     return Judged(verdict, waits)
             return Judged(await self.guard.check(question.complete, rails, Direction.OUTPUT))

@@ -28,7 +28,7 @@ from guardproxy.errors import RequestError
 from guardproxy.guard import Guard, Guardrails
 from guardproxy.policy.active import ActivePolicy, activate
 from guardproxy.policy.config import InlineHandling, PolicyConfig
-from guardproxy.policy.decide import resolve
+from guardproxy.policy.decide import resolve, would_block
 from guardproxy.policy.explain import Decision, Row, explain, explain_media
 from guardproxy.policy.inline import read_inline
 from guardproxy.policy.load import resolve_policy
@@ -55,13 +55,17 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A verdict, and the rows that explain it."""
+    """A verdict, and the rows that explain it.
+
+    `waits_in_a_stream`: blocked as a whole answer, the text would wait as the beginning of one.
+    """
 
     policy: str
     direction: Direction
     verdict: Verdict
     rows: tuple[Row, ...]
     exempt_characters: int
+    waits_in_a_stream: bool
 
 
 def run(
@@ -83,7 +87,8 @@ def run(
     loaded = resolve_policy(policy)
     said = _read(given, direction, loaded.config)
     folder = verified_model(settings)
-    active = activate(loaded, folder.manifest.thresholds)
+    manifest = folder.manifest
+    active = activate(loaded, manifest.thresholds, manifest.partial_thresholds)
     report = asyncio.run(_report(settings, active, said, direction))
     if as_json:
         click.echo(_json(report))
@@ -137,7 +142,13 @@ async def _report(
         *explain("guardrails", inline, verdict.inline),
         *explain_media(media),
     )
-    return Report(policy.label, direction, verdict, rows, selection.exempt_characters)
+    waits = (
+        direction is Direction.OUTPUT
+        and would_block(verdict.results, policy.output)
+        and not would_block(verdict.results, policy.early)
+        and not verdict.blocked_media
+    )
+    return Report(policy.label, direction, verdict, rows, selection.exempt_characters, waits)
 
 
 def _json(report: Report) -> str:
@@ -148,6 +159,7 @@ def _json(report: Report) -> str:
             "blocked": report.verdict.blocked,
             "error": report.verdict.error,
             "exempt_characters": report.exempt_characters,
+            "waits_in_a_stream": report.waits_in_a_stream,
             "rows": [asdict(row) for row in report.rows],
         },
         indent=2,
@@ -190,7 +202,11 @@ def _conclusion(report: Report) -> str:
     if blocking:
         entries = groupby(blocking, key=lambda row: row.entry)
         causes = (f"{entry} ({_categories(rows)})" for entry, rows in entries)
-        return f"{report.policy}: blocked by {', '.join(causes)}"
+        waits = "; as the beginning of a stream it waits for what follows"
+        return (
+            f"{report.policy}: blocked by {', '.join(causes)}"
+            f"{waits if report.waits_in_a_stream else ''}"
+        )
     marked = sum(row.decision in {Decision.REPORT, Decision.FAILED} for row in report.rows)
     return f"{report.policy}: passes" + (f", with {marked} mark(s)" if marked else "")
 

@@ -255,13 +255,13 @@ def raise_thresholds(
     )
 
 
-def undecided(results: Sequence[GuardrailResult], guardrails: Sequence[Guardrail]) -> bool:
-    """Whether what passed at raised thresholds would be blocked at a policy's own.
+def would_block(results: Sequence[GuardrailResult], guardrails: Sequence[Guardrail]) -> bool:
+    """Whether guardrails with other thresholds would block what was judged.
 
     Args:
-        results: what `decide` made of `raise_thresholds(guardrails, ...)`; none if nothing is
-            evaluated at all.
-        guardrails: with the policy's own thresholds.
+        results: what `decide` made of the same guardrails at their own thresholds, or at raised
+            ones; none if nothing is evaluated at all. What failed says nothing.
+        guardrails: with the thresholds that count.
     """
     return any(
         guardrail.action is Action.BLOCK

@@ -18,7 +18,7 @@ from guardproxy.guard import Guard, Guardrails
 from guardproxy.policy import guardrail_body
 from guardproxy.policy.active import ActivePolicy, blocks
 from guardproxy.policy.config import InlineHandling, Limits
-from guardproxy.policy.decide import Guardrail, resolve, undecided
+from guardproxy.policy.decide import Guardrail, resolve, would_block
 from guardproxy.policy.inline import read_inline
 from guardproxy.policy.scope import TOOLS, select, split_media
 from guardproxy.proxy import headers as wire
@@ -298,7 +298,7 @@ class GuardedExchange:
         if question.partial:
             early = Guardrails(self.policy.early)
             verdict = await self._check(question.partial, early, Direction.OUTPUT, ())
-            waits = undecided(verdict.results, self.policy.output)
+            waits = would_block(verdict.results, self.policy.output)
             if verdict.blocked or not (question.complete or question.media):
                 return Judged(verdict, waits)
         guardrails = Guardrails(self.policy.output)

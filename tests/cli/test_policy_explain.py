@@ -96,6 +96,28 @@ def test_explain_reads_an_answer() -> None:
     assert "choices[0].content" in result.stdout
 
 
+@pytest.mark.parametrize(
+    ("direction", "partial", "waits"),
+    [("output", "{law: 0.99}", True), ("output", "{}", False), ("input", "{law: 0.99}", False)],
+)
+def test_explain_says_what_waits_as_the_beginning_of_a_stream(
+    tmp_path: Path, direction: str, partial: str, waits: bool
+) -> None:
+    entry = (
+        "[{moderation_llm_v2: {action: block, ignore_other_categories: true, "
+        "custom_category_thresholds: {law: 0.00001}}}]"
+    )
+    text = f"name: x\ninput: {entry}\noutput: {entry}\n"
+    policy = written(tmp_path / "a.yaml", f"{text}streaming: {{partial_thresholds: {partial}}}\n")
+    told = ("explain", policy, "--direction", direction, "--text", HARMLESS)
+
+    result, shown = guardproxy(*told), guardproxy(*told, "--json")
+
+    assert result.exit_code == 1
+    assert ("as the beginning of a stream it waits" in result.stdout) is waits
+    assert json.loads(shown.stdout)["waits_in_a_stream"] is waits
+
+
 def test_explain_says_what_is_not_judged(tmp_path: Path) -> None:
     file = written(
         tmp_path / "mine.yaml",

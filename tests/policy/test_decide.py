@@ -18,8 +18,8 @@ from guardproxy.policy.decide import (
     doubted,
     raise_thresholds,
     resolve,
-    undecided,
     unique_names,
+    would_block,
 )
 from guardproxy.policy.taxonomy import V1_CATEGORIES, V1_SOURCES, V2_CATEGORIES
 from guardproxy.verdict import Action, GuardrailResult, Scores
@@ -219,7 +219,7 @@ def test_nothing_waits_for_what_does_not_block() -> None:
     raised = raise_thresholds(guardrails, {"pii": 0.8})
 
     assert raised == guardrails
-    assert not undecided(decide(raised, [("", {"pii": 0.7})]), guardrails)
+    assert not would_block(decide(raised, [("", {"pii": 0.7})]), guardrails)
 
 
 @pytest.mark.parametrize(("score", "waits"), [(0.5, False), (0.51, True), (0.8, True)])
@@ -230,14 +230,14 @@ def test_what_is_above_the_policys_own_threshold_alone_is_undecided(
     results = decide(raise_thresholds(guardrails, {"pii": 0.8}), [("", {"pii": score})])
 
     assert not any(result.blocked for result in results)
-    assert undecided(results, guardrails) is waits
+    assert would_block(results, guardrails) is waits
 
 
 def test_what_was_not_judged_is_not_undecided() -> None:
     guardrails = resolve([only(pii=0.5)], {})
 
-    assert not undecided(decide_without_scores(guardrails, "deadline"), guardrails)
-    assert not undecided((), guardrails)
+    assert not would_block(decide_without_scores(guardrails, "deadline"), guardrails)
+    assert not would_block((), guardrails)
 
 
 def test_without_partial_thresholds_nothing_changes() -> None:
@@ -342,7 +342,7 @@ def test_lowering_a_threshold_never_unblocks(
         for category in guardrail.thresholds
     )
     assert all(now for was, now in zip(high, low, strict=True) if was)
-    assert any(low) is (any(high) or undecided(decide(raised, judged), guardrails))
+    assert any(low) is (any(high) or would_block(decide(raised, judged), guardrails))
 
 
 @given(guardrail_lists, texts, st.randoms(use_true_random=False))
