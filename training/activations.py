@@ -1,4 +1,4 @@
-"""What goes through the encoder's matrices on real texts: the ranges that int8 has to cover."""
+"""What goes through the matrices on real texts: the ranges that int8 has to cover."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ from training.network import Encoder
 _TEXTS_AT_ONCE: Final = 16
 MATRICES: Final = {"qkv": "q", "ao": "ao", "fi": "fi", "fo": "fo"}
 """Name of a matrix in the graph -> the module whose input it takes."""
+HEAD: Final = "head.in"
+"""The head's first matrix: it takes what the encoder pools."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,7 @@ class Range:
 
 
 class _Watch:
-    """Remembers the extremes of what a module is given, but for padding."""
+    """Remembers the extremes of what a matrix is given, but for padding."""
 
     def __init__(self) -> None:
         self.present = torch.zeros(0, dtype=torch.bool)
@@ -44,7 +46,10 @@ class _Watch:
         self.greatest: Tensor | None = None
 
     def __call__(self, _module: nn.Module, given: tuple[Tensor, ...]) -> None:
-        values = given[0].reshape(-1, given[0].shape[-1])[self.present.reshape(-1)]
+        self.see(given[0].reshape(-1, given[0].shape[-1])[self.present.reshape(-1)])
+
+    def see(self, values: Tensor) -> None:
+        """Values [any number, channels]."""
         least, greatest = values.amin(dim=0), values.amax(dim=0)
         self.least = least if self.least is None else torch.minimum(self.least, least)
         self.greatest = (
@@ -59,13 +64,14 @@ class _Watch:
 
 
 def ranges(encoder: Encoder, windows: Sequence[Sequence[int]]) -> dict[str, Range]:
-    """Ranges by matrix, `0.qkv` to `11.fo`, over some windows of tokens."""
+    """Ranges by matrix, `0.qkv` to `11.fo` and `HEAD`, over some windows of tokens."""
     watches = {
         f"{number}.{name}": (_Watch(), getattr(layer, module))
         for number, layer in enumerate(encoder.layers)
         for name, module in MATRICES.items()
     }
     handles = [module.register_forward_pre_hook(watch) for watch, module in watches.values()]
+    pooled = _Watch()
     ordered = sorted(windows, key=len)
     with torch.inference_mode():
         for start in range(0, len(ordered), _TEXTS_AT_ONCE):
@@ -75,7 +81,7 @@ def ranges(encoder: Encoder, windows: Sequence[Sequence[int]]) -> dict[str, Rang
                 ids[place, : len(window)] = torch.tensor(window)
             for watch, _ in watches.values():
                 watch.present = ids != PAD
-            encoder(ids, ids != PAD)
+            pooled.see(encoder(ids, ids != PAD))
     for handle in handles:
         handle.remove()
-    return {name: watch.range for name, (watch, _) in watches.items()}
+    return {name: watch.range for name, (watch, _) in watches.items()} | {HEAD: pooled.range}

@@ -180,13 +180,12 @@ def partial_thresholds(
     defaults: Mapping[str, float],
     *,
     blocking: Sequence[str],
+    more: float = 0.1,
 ) -> dict[str, float]:
     """For unfinished text, where the default would flag more of it than of finished text.
 
-    A stream is judged again and again, so the highest scores of a text's prefixes count: no more
-    texts in any category at any of their prefixes than whole, and no more in those of `blocking`
-    together: a text is blocked by one category whole and by another cut short, so that the first
-    alone does not give the second.
+    A stream is judged again and again, so the highest scores of a text's prefixes count, and of
+    texts that are flagged whole nothing is lost. What is between the two thresholds only waits.
 
     Args:
         prefixes: scores of harmless texts cut short, each [texts, categories].
@@ -194,22 +193,37 @@ def partial_thresholds(
         defaults: threshold of each category.
         blocking: categories that a policy blocks on; of those that still block too much, the one
             that most texts reach rises first.
+        more: texts that only a prefix flags, as a share of those that are flagged whole: at most,
+            in each category, and of those that are blocked in `blocking` together.
     """
     whole = np.array([defaults[name] for name in CATEGORIES])
     cut: Floats = np.maximum.reduce(list(prefixes))
-    counts = (benign >= whole).sum(axis=0)
-    needed = [_above(np.sort(cut[:, i])[::-1][count]) for i, count in enumerate(counts)]
-    limits = np.maximum(whole, needed)
+    limits = np.array(
+        [
+            max(
+                limit,
+                _left_over(cut[benign[:, i] < limit, i], more * (benign[:, i] >= limit).sum()),
+            )
+            for i, limit in enumerate(whole)
+        ]
+    )
     places = [CATEGORIES.index(name) for name in blocking]
-    allowed = _blocked(benign[:, places], whole[places])
-    while _blocked(cut[:, places], limits[places]) > allowed:
+    blocked = (benign[:, places] >= whole[places]).any(axis=1)
+    others = cut[~blocked]
+    while (others[:, places] >= limits[places]).any(axis=1).sum() > more * blocked.sum():
         movable = [i for i in places if limits[i] < _HIGHEST]
         if not movable:
             break
-        place = max(movable, key=lambda i: int((cut[:, i] >= limits[i]).sum()))
-        limits[place] = _above(float(np.min(cut[cut[:, place] >= limits[place], place])))
+        place = max(movable, key=lambda i: int((others[:, i] >= limits[i]).sum()))
+        limits[place] = _above(float(np.min(others[others[:, place] >= limits[place], place])))
     raised = limits > whole
     return {name: float(limits[i]) for i, name in enumerate(CATEGORIES) if raised[i]}
+
+
+def _left_over(scores: Floats, most: float) -> float:
+    """The least threshold that no more than so many scores reach."""
+    ranked = np.sort(scores)[::-1]
+    return _above(float(ranked[int(most)])) if int(most) < len(ranked) else 0.0
 
 
 def _above(score: float) -> float:

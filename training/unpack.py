@@ -20,6 +20,7 @@ from safetensors.numpy import load_file, save_file
 
 from guardproxy.classifiers.manifest import MANIFEST_FILE
 from guardproxy.classifiers.manifest_form import MODEL_FILE
+from training.activations import HEAD
 from training.arrays import Floats
 from training.encoder import WEIGHTS_FILE, WIDTH, layer_count
 from training.heads import Head
@@ -43,7 +44,7 @@ def unpack(model: Path, work: Path, *, share: float) -> None:
     facts = facts_of(model)
     graph = model / MODEL_FILE
     save_file(unpacked(graph, work / WEIGHTS_FILE, share), work / START_FILE)
-    np.savez(work / START_HEAD, **asdict(_head(_constants(graph))))
+    np.savez(work / START_HEAD, **asdict(_head(graph)))
     (work / START_FACTS).write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
 
 
@@ -90,9 +91,15 @@ def _constants(graph: Path) -> dict[str, Any]:
     return {each.name: numpy_helper.to_array(each) for each in onnx.load(graph).graph.initializer}
 
 
-def _head(constants: Mapping[str, Any]) -> Head:
-    names = ("head.in", "head.in_bias", "head.out", "head.out_bias")
-    return Head(*(constants[name] for name in names))
+def _head(graph: Path) -> Head:
+    constants = _constants(graph)
+    if f"{HEAD}.scale" not in constants:
+        raise ValueError(f"{graph}: its head is not of 8 bits; a version before 1.8.0 packed it")
+    names = (f"{HEAD}.bias", "head.out", "head.out_bias")
+    return Head(
+        np.ascontiguousarray(_matrix(constants, HEAD), dtype=np.float32),
+        *(constants[name] for name in names),
+    )
 
 
 def _averaged(constants: Mapping[str, Any], before: Mapping[str, Floats]) -> dict[str, Floats]:

@@ -285,45 +285,55 @@ def test_a_head_learns_what_separates_texts_whatever_their_source() -> None:
     assert average_precision(head.logits(features)[:, 1], truth[:, 1]) > 0.95
 
 
+def unfinished(flagged: int) -> tuple[np.ndarray, np.ndarray]:
+    """Scores of thirty harmless texts, the first of which are flagged whole, and a copy to cut."""
+    benign = np.full((30, len(CATEGORIES)), 0.1)
+    benign[:flagged, 0] = 0.7
+    return benign, benign.copy()
+
+
+HALVES = dict.fromkeys(CATEGORIES, 0.5)
+
+
 def test_unfinished_text_needs_a_higher_threshold_only_where_more_of_it_is_flagged() -> None:
-    defaults = dict.fromkeys(CATEGORIES, 0.5)
-    benign = np.full((10, len(CATEGORIES)), 0.1)
-    benign[0, 0] = 0.7
-    calm, jumpy = benign.copy(), benign.copy()
-    jumpy[:3, 0] = 0.8, 0.9, 0.6
-    jumpy[5, 1] = 0.9
+    benign, cut = unfinished(flagged=1)
+    cut[0, 0] = 0.99  # flagged whole as well
+    cut[5, 1] = 0.9
 
-    found = partial_thresholds([calm, jumpy], benign, defaults, blocking=CATEGORIES)
+    found = partial_thresholds([benign, cut], benign, HALVES, blocking=CATEGORIES)
 
-    assert found == {CATEGORIES[0]: 0.801, CATEGORIES[1]: 0.901}
+    assert found == {CATEGORIES[1]: 0.901}
 
 
-def test_unfinished_text_is_blocked_no_more_often_by_all_categories_together() -> None:
-    defaults = dict.fromkeys(CATEGORIES, 0.5)
-    benign = np.full((10, len(CATEGORIES)), 0.1)
-    benign[0, :3] = 0.7  # one text, by three categories
-    cut = np.full((10, len(CATEGORIES)), 0.1)
-    cut[[1, 2, 3], [0, 1, 2]] = 0.8, 0.9, 0.6  # three texts, each by one
+def test_a_tenth_more_texts_may_be_flagged_at_some_of_their_prefixes() -> None:
+    benign, early = unfinished(flagged=10)
+    late = early.copy()
+    early[10, 0], late[10, 0], late[11, 0] = 0.95, 0.8, 0.9
 
-    found = partial_thresholds([cut], benign, defaults, blocking=CATEGORIES[:3])
-    alone = partial_thresholds([cut], benign, defaults, blocking=CATEGORIES[2:3])
+    found = partial_thresholds([early, late], benign, HALVES, blocking=CATEGORIES)
+    fewer = partial_thresholds([early, late], benign, HALVES, blocking=CATEGORIES, more=0.0)
+
+    assert found == {CATEGORIES[0]: 0.901}
+    assert fewer == {CATEGORIES[0]: 0.951}
+
+
+def test_unfinished_text_is_blocked_hardly_more_often_by_all_categories_together() -> None:
+    benign, cut = unfinished(flagged=10)
+    benign[:10, :3] = 0.7  # ten texts, each by three categories
+    cut[[10, 11, 12], [0, 1, 2]] = 0.8, 0.9, 0.6  # three texts, each by one
+
+    found = partial_thresholds([cut], benign, HALVES, blocking=CATEGORIES[:3])
+    alone = partial_thresholds([cut], benign, HALVES, blocking=CATEGORIES[2:3])
 
     limits = [found.get(name, 0.5) for name in CATEGORIES[:3]]
-    assert (cut[:, :3] >= limits).any(axis=1).sum() == 1
+    assert (cut[10:, :3] >= limits).any(axis=1).sum() == 1
     assert alone == {}
 
 
-def test_a_text_counts_once_however_many_of_its_prefixes_are_flagged() -> None:
-    defaults = dict.fromkeys(CATEGORIES, 0.5)
-    benign = np.full((10, len(CATEGORIES)), 0.1)
-    benign[0, 0] = 0.7
-    early, late = benign.copy(), benign.copy()
-    early[1, 0], late[2, 0] = 0.8, 0.9  # at either prefix two texts, at both together three
-    benign[3, 0] = 0.7
+def test_a_category_that_flags_every_text_has_no_threshold_for_beginnings() -> None:
+    benign = np.full((3, len(CATEGORIES)), 0.9)
 
-    found = partial_thresholds([early, late], benign, defaults, blocking=CATEGORIES)
-
-    assert found == {CATEGORIES[0]: 0.701}
+    assert partial_thresholds([benign], benign, HALVES, blocking=CATEGORIES) == {}
 
 
 def test_a_score_above_every_threshold_ends_the_search() -> None:

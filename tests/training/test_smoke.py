@@ -171,7 +171,8 @@ def test_the_packed_folder_judges_like_its_parts(model: OnnxModel, place: stages
 
     for row, scores in zip(rows, expected, strict=True):
         judged = [model.run(window)() for window in model.windows(Passage(row.text))]
-        assert np.allclose(np.max(judged, axis=0), scores, atol=2e-3)
+        # Its head has 8 bits there, and learnt from so few texts that rounding shows.
+        assert np.allclose(np.max(judged, axis=0), scores, atol=0.02)
 
 
 def test_features_that_were_kept_are_those_of_the_same_texts(
@@ -377,7 +378,7 @@ def test_a_packed_head_says_what_the_model_says_and_is_averaged_with_a_new_one(
     )
 
     calibrated = stages.read_calibrated(place)
-    assert np.allclose(pooled.logits(packed), pooled.logits(calibrated), atol=1e-4)
+    assert np.allclose(pooled.logits(packed), pooled.logits(calibrated), atol=0.05)  # 8 bits
     assert len(both.hidden_bias) == 192 + len(packed.hidden_bias) + len(fitted.hidden_bias)
     assert np.array_equal(stages.read_head(other).hidden_bias, both.hidden_bias)
 
