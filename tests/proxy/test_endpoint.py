@@ -320,6 +320,33 @@ def test_a_beginning_waits_for_what_follows_and_the_whole_is_judged_by_the_polic
     assert answer.body.count(b"[DONE]") == (status == 200)
 
 
+@pytest.mark.parametrize(
+    ("other", "status"), [("no harm, " * 200, 200), ("word " * 300 + "mild ", 403)]
+)
+def test_a_beginning_waits_beside_a_text_that_is_none(
+    api: ScriptedUpstream, tmp_path: Path, other: str, status: int
+) -> None:
+    """What another choice has said fills a window: the policy's own thresholds judge it.
+
+    So they judge what the choices say in turn, joined.
+    """
+    classifier = Reconsiders(BEGINNINGS)
+
+    def script(_: RawRequest, wire: Wire) -> None:
+        wire.begin_stream()
+        wire.chunk(delta("a mild word ") + delta(other, index=1))
+        eventually(lambda: any("mild" in each.text for batch in classifier.asked for each in batch))
+        wire.chunk(delta("and no harm.") + DONE)
+        wire.chunk(b"")
+
+    policy = policy_file(tmp_path, POLICY + EARLY)
+    with proxying(api, classifier=classifier, policy=policy) as judging:
+        api.says(script)
+        answer = judging.ask(stream=True)
+
+    assert answer.status == status
+
+
 @pytest.mark.parametrize(("streaming", "status"), [("", 200), ("partial_thresholds: {}", 403)])
 def test_a_model_says_itself_from_where_on_its_beginnings_are_blocked(
     api: ScriptedUpstream, tmp_path: Path, streaming: str, status: int
