@@ -29,22 +29,23 @@ from guardproxy.classifiers.embedded import EMBEDDED_FOLDER, open_classifier
 from guardproxy.classifiers.manifest import verify_model_folder
 from guardproxy.classifiers.onnx import OnnxModel, Window
 from guardproxy.classifiers.recognizers import pii_score
-from guardproxy.content import Passage, Role, TextPart
+from guardproxy.content import MediaPart, Passage, Role, TextPart
 from guardproxy.dialects.chat_completions import ChatCompletions
 from guardproxy.dialects.unlabelled import read_unlabelled
 from guardproxy.events import Exchange, Judgement
 from guardproxy.guard import Guard, Guardrails
 from guardproxy.normalize import readings, views
 from guardproxy.policy.active import ActivePolicy, activate
-from guardproxy.policy.decide import decide, would_block
+from guardproxy.policy.decide import decide
 from guardproxy.policy.load import resolve_policy
 from guardproxy.policy.scope import select, split_media
 from guardproxy.policy.taxonomy import V2_CATEGORIES
 from guardproxy.proxy.budget import ByteBudget
-from guardproxy.proxy.relay import Judged, StreamPlan, StreamRelay
+from guardproxy.proxy.relay import StreamPlan, StreamRelay
+from guardproxy.proxy.stream_judge import StreamJudge
 from guardproxy.proxy.trail import Trail
 from guardproxy.proxy.turnstile import Turnstile
-from guardproxy.stream_guard import Question, StreamGuard
+from guardproxy.stream_guard import StreamGuard
 from guardproxy.verdict import Direction, StreamMode, Verdict
 
 _ROUND_SECONDS = 0.03
@@ -138,27 +139,25 @@ class Rooms:
     async def stream(self, events: list[bytes], *, pause: float) -> None:
         """A stream through the relay, its events `pause` seconds apart, to nobody."""
         config = self.policy.config
-        rails, early = Guardrails(self.policy.output), Guardrails(self.policy.early)
+        trail = Trail("bench", 0.0)
 
-        async def judge(question: Question) -> Judged:
-            if question.partial:
-                verdict = await self.guard.check(question.partial, early, Direction.OUTPUT)
-                waits = would_block(verdict.results, self.policy.output)
-                if verdict.blocked or not question.complete:
-                    return Judged(verdict, waits)
-            return Judged(await self.guard.check(question.complete, rails, Direction.OUTPUT))
+        async def check(
+            texts: Sequence[TextPart], rails: Guardrails, media: Sequence[MediaPart]
+        ) -> Verdict:
+            del media
+            return await self.guard.check(texts, rails, Direction.OUTPUT)
 
         with ByteBudget(1 << 30).account() as account:
             relay = StreamRelay(
                 answer=cast("Any", Paced(events, pause)),
                 reader=self.dialect.open_stream(self.limits),
-                guard=StreamGuard(StreamMode.HOLD, partial=early != rails),
-                judge=judge,
+                guard=StreamGuard(StreamMode.HOLD, partial=self.policy.early != self.policy.output),
+                judge=StreamJudge(self.policy, check, lambda _: None),
                 sender=cast("Any", Sink()),
                 plan=StreamPlan(StreamMode.HOLD, config.limits, 60, 200, []),
                 account=account,
                 turnstile=Turnstile(),
-                trail=Trail("bench", 0.0),
+                trail=trail,
             )
             if await relay.run() is not None:
                 raise SystemExit("the bench's own text is blocked")

@@ -60,16 +60,18 @@ class Guardrails:
     """The entries that judge one exchange in one direction: the operator's and the caller's.
 
     `tool_results` are the operator's for what tools return; None if `operator` judges that, too.
+    `scored` decide nothing, but the scores of what they evaluate are wanted.
     """
 
     operator: tuple[Guardrail, ...]
     inline: tuple[Guardrail, ...] = ()
     tool_results: tuple[Guardrail, ...] | None = None
+    scored: tuple[Guardrail, ...] = ()
 
     @property
     def want_scores(self) -> bool:
         """Some score can change the verdict, or is reported to the caller."""
-        operator = (*self.operator, *(self.tool_results or ()))
+        operator = (*self.operator, *(self.tool_results or ()), *self.scored)
         return any(entry.thresholds for entry in self.inline) or any(
             min(entry.thresholds.values(), default=1.0) < 1 for entry in operator
         )

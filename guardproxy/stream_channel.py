@@ -24,7 +24,7 @@ _PATIENCE = 4 * WINDOW
 FRAME = frozenset({"sse", "raw", "$", "choices"})
 """Channels beside the answer: comments and event names, data that is no JSON, fields around it,
 what is said across choices."""
-_ANSWER = re.compile(r"\$\.(?:message|outputs|response|thinking)\b")
+_ANSWER = re.compile(r"\$\.(?:message|outputs|response|seam|thinking)\b|choices\.seam\Z")
 """Channels of an answer that are named like fields around one."""
 
 

@@ -25,6 +25,8 @@ from guardproxy.stream_channel import FRAME, WINDOW, Channel
 from guardproxy.verdict import StreamMode
 
 _MOST_CHANNELS = 512
+_MOST_WAITING = 1_000_000
+"""Bytes of events behind a beginning that waits: with more it is judged like a whole text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +153,7 @@ class StreamGuard:
         covers: list[tuple[str, int]] = []
         for name, channel in self._channels.items():
             # What its speaker has left goes on no more, and a window that is full is no beginning.
-            over = self._ended or channel.left is not None
+            over = self._ended or channel.left is not None or self.held_bytes > _MOST_WAITING
             if (channel.passed if over else channel.judged) == channel.end:
                 continue
             window = channel.window()

@@ -468,6 +468,19 @@ def test_a_text_goes_on_while_another_choice_speaks() -> None:
     assert guard.release() == []
 
 
+def test_a_beginning_with_a_megabyte_behind_it_is_none() -> None:
+    guard = StreamGuard(StreamMode.HOLD, partial=True)
+    undecided(guard, "It is sunny.")
+    guard.hold(bytes(900_000), [])
+    assert guard.question() is None
+    guard.hold(bytes(200_000), [])
+
+    question = guard.question()
+
+    assert question is not None
+    assert [part.text for part in question.complete] == ["It is sunny."]
+
+
 def test_the_end_of_an_answer_ends_every_beginning() -> None:
     guard = StreamGuard(StreamMode.HOLD, partial=True)
     undecided(guard, "It is sunny.")

@@ -255,6 +255,21 @@ def raise_thresholds(
     )
 
 
+def at_thresholds(
+    results: Sequence[GuardrailResult], guardrails: Sequence[Guardrail]
+) -> tuple[GuardrailResult, ...]:
+    """The same scores beside other thresholds; see `would_block`."""
+    return tuple(
+        result._replace(
+            decisions={
+                name: each._replace(threshold=guardrail.thresholds[name])
+                for name, each in result.decisions.items()
+            }
+        )
+        for result, guardrail in zip(results, guardrails, strict=False)
+    )
+
+
 def would_block(results: Sequence[GuardrailResult], guardrails: Sequence[Guardrail]) -> bool:
     """Whether guardrails with other thresholds would block what was judged.
 
@@ -264,9 +279,7 @@ def would_block(results: Sequence[GuardrailResult], guardrails: Sequence[Guardra
         guardrails: with the thresholds that count.
     """
     return any(
-        guardrail.action is Action.BLOCK
-        and any(each.score > guardrail.thresholds[name] for name, each in result.decisions.items())
-        for result, guardrail in zip(results, guardrails, strict=False)
+        result.error is None and result.blocked for result in at_thresholds(results, guardrails)
     )
 
 

@@ -18,7 +18,7 @@ from guardproxy.guard import Guard, Guardrails
 from guardproxy.policy import guardrail_body
 from guardproxy.policy.active import ActivePolicy, blocks
 from guardproxy.policy.config import InlineHandling, Limits
-from guardproxy.policy.decide import Guardrail, resolve, would_block
+from guardproxy.policy.decide import Guardrail, resolve
 from guardproxy.policy.inline import read_inline
 from guardproxy.policy.scope import TOOLS, select, split_media
 from guardproxy.proxy import headers as wire
@@ -29,12 +29,13 @@ from guardproxy.proxy.echoes import is_echo
 from guardproxy.proxy.header_texts import texts_in
 from guardproxy.proxy.presence import while_present
 from guardproxy.proxy.query_texts import texts_of
-from guardproxy.proxy.relay import Judged, StreamPlan, StreamRelay
+from guardproxy.proxy.relay import StreamPlan, StreamRelay
 from guardproxy.proxy.responses import Reply, Sender
+from guardproxy.proxy.stream_judge import StreamJudge
 from guardproxy.proxy.trail import Trail, trail_of
 from guardproxy.proxy.turnstile import Turnstile
 from guardproxy.proxy.upstream import Upstream, UpstreamAnswer
-from guardproxy.stream_guard import Question, StreamGuard
+from guardproxy.stream_guard import StreamGuard
 from guardproxy.verdict import Direction, Verdict
 
 # Latin 1 is what servers call their own plain error pages; what is no ASCII in one is refused.
@@ -277,7 +278,11 @@ class GuardedExchange:
                 hold_values=blocks(self.policy.output, "pii"),
                 partial=self.policy.early != self.policy.output,
             ),
-            judge=self._judge,
+            judge=StreamJudge(
+                self.policy,
+                self._check_streamed,
+                lambda verdict: self.trail.saw(verdict, Direction.OUTPUT),
+            ),
             sender=self._sender,
             plan=StreamPlan(
                 config.streaming.mode,
@@ -292,18 +297,10 @@ class GuardedExchange:
             exempt=self._exempt,
         )
 
-    async def _judge(self, question: Question) -> Judged:
-        """A stream's question: finished text by the policy, a beginning by its own thresholds."""
-        waits = False
-        if question.partial:
-            early = Guardrails(self.policy.early)
-            verdict = await self._check(question.partial, early, Direction.OUTPUT, ())
-            waits = would_block(verdict.results, self.policy.output)
-            if verdict.blocked or not (question.complete or question.media):
-                return Judged(verdict, waits)
-        guardrails = Guardrails(self.policy.output)
-        verdict = await self._check(question.complete, guardrails, Direction.OUTPUT, question.media)
-        return Judged(verdict, waits)
+    async def _check_streamed(
+        self, texts: Sequence[TextPart], guardrails: Guardrails, media: Sequence[MediaPart]
+    ) -> Verdict:
+        return await self._check(texts, guardrails, Direction.OUTPUT, media)
 
 
 def _check_charset(answer: UpstreamAnswer) -> None:

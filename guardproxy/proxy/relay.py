@@ -10,7 +10,6 @@ import asyncio
 from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from guardproxy.dialects.base import StreamReader
 from guardproxy.errors import OverloadedError, StreamError, UpstreamError
@@ -20,20 +19,13 @@ from guardproxy.proxy.budget import ByteAccount
 from guardproxy.proxy.echoes import is_echo
 from guardproxy.proxy.headers import Headers
 from guardproxy.proxy.responses import Sender
+from guardproxy.proxy.stream_judge import Judged
 from guardproxy.proxy.trail import Trail
 from guardproxy.proxy.turnstile import Turnstile
 from guardproxy.proxy.upstream import UpstreamAnswer
 from guardproxy.sse import ServerSentEvent
 from guardproxy.stream_guard import HeldEvent, Question, StreamGuard
 from guardproxy.verdict import StreamMode, Verdict
-
-
-class Judged(NamedTuple):
-    """What the policy makes of a question; `waits` if it does not block, but may yet."""
-
-    verdict: Verdict
-    waits: bool = False
-
 
 Judge = Callable[[Question], Awaitable[Judged]]
 

@@ -297,16 +297,19 @@ BEGINNINGS = {"mild": {"dangerous": 0.7}, "bomb": {"dangerous": 0.99}}
 @pytest.mark.parametrize(
     ("ending", "status"), [("and more.", 403), ("and no harm.", 200), ("to build a bomb", 403)]
 )
+@pytest.mark.parametrize("choices", [1, 2])
 def test_a_beginning_waits_for_what_follows_and_the_whole_is_judged_by_the_policy(
-    api: ScriptedUpstream, tmp_path: Path, ending: str, status: int
+    api: ScriptedUpstream, tmp_path: Path, ending: str, status: int, choices: int
 ) -> None:
     classifier = Reconsiders(BEGINNINGS)
 
     def script(_: RawRequest, wire: Wire) -> None:
         wire.begin_stream()
-        wire.chunk(delta("a mild word "))
+        for index in range(choices):
+            wire.chunk(delta("a mild word ", index))
         eventually(lambda: any("mild" in each.text for batch in classifier.asked for each in batch))
-        wire.chunk(delta(ending))
+        for index in range(choices):
+            wire.chunk(delta(ending, index))
         wire.chunk(delta(None, finish="stop") + DONE)
         wire.chunk(b"")
 
@@ -326,10 +329,7 @@ def test_a_beginning_waits_for_what_follows_and_the_whole_is_judged_by_the_polic
 def test_a_beginning_waits_beside_a_text_that_is_none(
     api: ScriptedUpstream, tmp_path: Path, other: str, status: int
 ) -> None:
-    """What another choice has said fills a window: the policy's own thresholds judge it.
-
-    So they judge what the choices say in turn, joined.
-    """
+    """What another choice has said fills a window: the policy's own thresholds judge it."""
     classifier = Reconsiders(BEGINNINGS)
 
     def script(_: RawRequest, wire: Wire) -> None:

@@ -13,8 +13,9 @@ from guardproxy.content import MediaKind, MediaPart, Role
 from guardproxy.dialects.chat_completions import ChatCompletions
 from guardproxy.policy.config import Limits
 from guardproxy.proxy.budget import ByteBudget
-from guardproxy.proxy.relay import Judged, StreamPlan, StreamRelay
+from guardproxy.proxy.relay import StreamPlan, StreamRelay
 from guardproxy.proxy.responses import Sender
+from guardproxy.proxy.stream_judge import Judged
 from guardproxy.proxy.trail import Trail
 from guardproxy.proxy.turnstile import Turnstile
 from guardproxy.proxy.upstream import UpstreamAnswer
