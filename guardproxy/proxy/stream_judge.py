@@ -9,7 +9,7 @@ from typing import NamedTuple
 from guardproxy.content import MediaPart, TextPart
 from guardproxy.guard import Guardrails
 from guardproxy.policy.active import ActivePolicy
-from guardproxy.policy.decide import at_thresholds, would_block
+from guardproxy.policy.decide import at_thresholds
 from guardproxy.stream_guard import Question
 from guardproxy.verdict import Verdict
 
@@ -31,7 +31,7 @@ class StreamJudge:
     Attributes:
         policy: in force when the request came.
         check: see `Check`.
-        saw: told of a verdict that no check gave: of what waited and was not judged again.
+        saw: told of a verdict that no check gave: at the policy's thresholds, of a beginning.
     """
 
     policy: ActivePolicy
@@ -57,13 +57,16 @@ class StreamJudge:
         if verdict.error is not None:
             # What was found bad is not let go because nobody could look again.
             return Judged(verdict, not self._waiting.keys().isdisjoint(channels))
-        waits = would_block(verdict.results, self.policy.output)
+        # Told as the policy sees it, whatever a beginning needed to be blocked.
+        found = Verdict(at_thresholds(verdict.results, self.policy.output))
+        if verdict.blocked:
+            self.saw(found)
+            return Judged(found)
         for channel in channels:
             self._waiting.pop(channel, None)
-        if waits:
-            found = Verdict(at_thresholds(verdict.results, self.policy.output))
+        if found.blocked:
             self._waiting |= dict.fromkeys(channels, found)
-        return Judged(verdict, waits)
+        return Judged(verdict, found.blocked)
 
     async def _whole(self, question: Question) -> Verdict:
         verdict = await self.check(

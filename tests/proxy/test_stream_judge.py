@@ -58,7 +58,7 @@ class Bench:
 
 @pytest.mark.parametrize(
     ("text", "blocked", "waits"),
-    [("sunny", False, False), ("a mild word", False, True), ("a bomb", True, True)],
+    [("sunny", False, False), ("a mild word", False, True), ("a bomb", True, False)],
 )
 async def test_a_beginning_passes_waits_or_is_blocked(
     text: str, blocked: bool, waits: bool
@@ -66,6 +66,15 @@ async def test_a_beginning_passes_waits_or_is_blocked(
     verdict, waiting = await Bench().judge(asked(partial=[text]))
 
     assert (verdict.blocked, waiting) == (blocked, waits)
+
+
+async def test_a_beginning_that_is_blocked_is_told_as_the_policy_sees_it() -> None:
+    bench = Bench()
+
+    verdict, _ = await bench.judge(asked(partial=["a bomb"]))
+
+    assert bench.seen == [verdict]
+    assert verdict.results[0].decisions["dangerous"].threshold == 0.5
 
 
 async def test_a_whole_text_never_waits() -> None:
