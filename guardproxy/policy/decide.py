@@ -278,8 +278,12 @@ def would_block(results: Sequence[GuardrailResult], guardrails: Sequence[Guardra
             ones; none if nothing is evaluated at all. What failed says nothing.
         guardrails: with the thresholds that count.
     """
+    # Looked at in place, without `at_thresholds`: every judgement of a stream asks.
     return any(
-        result.error is None and result.blocked for result in at_thresholds(results, guardrails)
+        guardrail.action is Action.BLOCK
+        and True
+        in [score > guardrail.thresholds[c] for c, (_, score, _) in result.decisions.items()]
+        for result, guardrail in zip(results, guardrails, strict=False)
     )
 
 

@@ -108,7 +108,7 @@ async def _occasions(folder: Path) -> AsyncIterator[None]:
 
 
 def _content(file: Path) -> bytes | None:
-    # No more of it than a policy may have: it is read on the event loop, every second.
+    # No more of it than a policy may have: it is read every second.
     try:
         with file.open("rb") as opened:
             return opened.read(MAX_BYTES + 1)

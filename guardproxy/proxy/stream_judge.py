@@ -9,7 +9,7 @@ from typing import NamedTuple
 from guardproxy.content import MediaPart, TextPart
 from guardproxy.guard import Guardrails
 from guardproxy.policy.active import ActivePolicy
-from guardproxy.policy.decide import at_thresholds
+from guardproxy.policy.decide import at_thresholds, would_block
 from guardproxy.stream_guard import Question
 from guardproxy.verdict import Verdict
 
@@ -57,16 +57,17 @@ class StreamJudge:
         if verdict.error is not None:
             # What was found bad is not let go because nobody could look again.
             return Judged(verdict, not self._waiting.keys().isdisjoint(channels))
+        if not would_block(verdict.results, self.policy.output):
+            for channel in channels:
+                self._waiting.pop(channel, None)
+            return Judged(verdict)
         # Told as the policy sees it, whatever a beginning needed to be blocked.
         found = Verdict(at_thresholds(verdict.results, self.policy.output))
         if verdict.blocked:
             self.saw(found)
             return Judged(found)
-        for channel in channels:
-            self._waiting.pop(channel, None)
-        if found.blocked:
-            self._waiting |= dict.fromkeys(channels, found)
-        return Judged(verdict, found.blocked)
+        self._waiting |= dict.fromkeys(channels, found)
+        return Judged(verdict, waits=True)
 
     async def _whole(self, question: Question) -> Verdict:
         verdict = await self.check(

@@ -289,6 +289,10 @@ class Reconsiders(KeywordClassifier):
     def score(self, text: str) -> Scores:
         return super().score("" if "no harm" in text else text)
 
+    def has_heard(self, words: str) -> None:
+        """Waits until it was asked about them."""
+        eventually(lambda: any(words in each.text for batch in self.asked for each in batch))
+
 
 EARLY = "streaming: {partial_thresholds: {dangerous: 0.9}}\n"
 BEGINNINGS = {"mild": {"dangerous": 0.7}, "bomb": {"dangerous": 0.99}}
@@ -307,7 +311,7 @@ def test_a_beginning_waits_for_what_follows_and_the_whole_is_judged_by_the_polic
         wire.begin_stream()
         for index in range(choices):
             wire.chunk(delta("a mild word ", index))
-        eventually(lambda: any("mild" in each.text for batch in classifier.asked for each in batch))
+        classifier.has_heard("mild")
         for index in range(choices):
             wire.chunk(delta(ending, index))
         wire.chunk(delta(None, finish="stop") + DONE)
@@ -335,7 +339,7 @@ def test_a_beginning_waits_beside_a_text_that_is_none(
     def script(_: RawRequest, wire: Wire) -> None:
         wire.begin_stream()
         wire.chunk(delta("a mild word ") + delta(other, index=1))
-        eventually(lambda: any("mild" in each.text for batch in classifier.asked for each in batch))
+        classifier.has_heard("mild")
         wire.chunk(delta("and no harm.") + DONE)
         wire.chunk(b"")
 

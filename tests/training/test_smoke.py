@@ -263,15 +263,18 @@ def test_a_student_comes_closer_to_its_teacher(
     rows = read_file(place.work / prepare.TRAIN_FILE)
     teacher = place.work / stages.AVERAGED
 
-    run = distil.distil(
-        replace(place.config, minutes=0.001),  # a step
-        rows,
-        work=place.work,
-        teacher=teacher,
-        tokenizer=TOKENIZER,
-        to=tmp_path,
-        layers=2,
-    )
+    def taught_a_step() -> distil.Distilling:
+        return distil.distil(
+            replace(place.config, minutes=0.001),
+            rows,
+            work=place.work,
+            teacher=teacher,
+            tokenizer=TOKENIZER,
+            to=tmp_path,
+            layers=2,
+        )
+
+    run = taught_a_step()
     student = stages.Place(tmp_path, TOKENIZER, place.config)
     stages.quantise(
         student,
@@ -280,15 +283,7 @@ def test_a_student_comes_closer_to_its_teacher(
         tuned=[tmp_path / "finetune" / finetune.WEIGHTS_FILE],
         share=1.0,
     )
-    again = distil.distil(
-        replace(place.config, minutes=0.001),
-        rows,
-        work=place.work,
-        teacher=teacher,
-        tokenizer=TOKENIZER,
-        to=tmp_path,
-        layers=2,
-    )
+    again = taught_a_step()
     assert (again.texts, again.seconds) == (run.texts, run.seconds), "it goes on where it ended"
     batches = finetune.Draws(rows, place.framer(), place.config).batches(7)
     more = distil.Distilling(teacher, tmp_path / WEIGHTS_FILE, batches, minutes=10, pools=2)
